@@ -1,0 +1,39 @@
+/*
+ * base/buf.h -- a growing byte buffer with a limit and a latched failure.
+ *
+ * Writers append without checking; the reader of the result asks buf_ok once. After a failure
+ * (limit passed, memory short) appends do nothing.
+ */
+#pragma once
+#include "base/types.h"
+
+struct buf {
+    u8 *bytes; /* owned; NULL while empty */
+    size_t len, cap, limit_bytes;
+    bool failed;
+};
+
+void buf_init(struct buf *buf, size_t limit_bytes);
+void buf_fini(struct buf *buf);
+void buf_clear(struct buf *buf); /* empty again and not failed; keeps the memory */
+
+static inline bool buf_ok(const struct buf *buf)
+{
+    return !buf->failed;
+}
+
+void buf_add(struct buf *buf, const void *bytes, size_t len);
+void buf_add_byte(struct buf *buf, u8 byte);
+void buf_add_text(struct buf *buf, const char *text);
+void buf_add_format(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* The text between quotes as a JSON string: quotes, escapes, and bytes that are no UTF-8 as
+ * U+FFFD. spec: RFC 8259 section 7 */
+void buf_add_json_string(struct buf *buf, const void *text, size_t len);
+
+/* Room for len more bytes at bytes + buf->len, to be claimed with buf_commit; NULL on failure. */
+u8 *buf_reserve(struct buf *buf, size_t len);
+void buf_commit(struct buf *buf, size_t len);
+
+/* Drops the first len bytes. */
+void buf_consume(struct buf *buf, size_t len);

@@ -1,0 +1,17 @@
+/*
+ * base/check.h -- checks for our own bugs. They stay on in release builds: a broken invariant
+ * prints its place and aborts the process; the supervisor starts another one.
+ * Input, the operating system and guests are never judged by CHECK: see base/err.h.
+ */
+#pragma once
+#include "base/types.h"
+
+#define CHECK(cond)   ((cond) ? (void)0 : check_failed(__FILE__, __LINE__, #cond))
+#define UNREACHABLE() check_failed(__FILE__, __LINE__, "unreachable")
+
+/* Prints "FILE:LINE: check failed: TEXT" to standard error and aborts. */
+NO_RETURN void check_failed(const char *file, int line, const char *text);
+
+/* Allocations of constant size: they return zeroed memory or abort. Sizes that a guest, a
+ * request or a file chooses use arena_alloc_try or plain calloc with a check instead. */
+void *check_alloc(size_t len);
