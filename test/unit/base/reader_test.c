@@ -45,7 +45,7 @@ static void leb_signed(void **state)
         {"\xff\xff\xff\xff\x0f", 5, 32, 0, ERR_MALFORMED}, /* sign bits disagree */
         {"\xff\xff\xff\xff\x4f", 5, 32, 0, ERR_MALFORMED},
         {"\x80\x80\x80\x80\x80\x00", 6, 32, 0, ERR_MALFORMED},
-        {"\x80\x80\x80\x80\x10", 5, 33, -4294967296, ERR_NONE},
+        {"\x80\x80\x80\x80\x70", 5, 33, -4294967296, ERR_NONE},
         {"\xff\xff\xff\xff\x0f", 5, 33, 4294967295, ERR_NONE},
         {"\xff\xff\xff\xff\x2f", 5, 33, 0, ERR_MALFORMED},
         {"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x7f", 10, 64, INT64_MIN, ERR_NONE},
