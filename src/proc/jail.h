@@ -1,0 +1,15 @@
+/*
+ * proc/jail.h -- what a process gives up before it touches untrusted bytes.
+ */
+#pragma once
+#include "base/err.h"
+
+/* Confines the calling compiler process for good:
+ *   - Landlock: no file outside dir_path, and there only regular files;
+ *   - seccomp: no network, no new process or thread, no program execution, no executable memory,
+ *     no change of limits; any other system call kills the process;
+ *   - limits: cpu_s seconds of CPU time (SIGXCPU), memory_bytes of address space, no core file.
+ * cpu_s 0 and memory_bytes 0 leave that limit as it is. Descriptors already open stay usable.
+ * errors: ERR_SYSTEM; the caller must not go on then. */
+MUST_CHECK bool proc_jail_compiler(const char *dir_path, u64 cpu_s, u64 memory_bytes,
+                                   struct err *err);
