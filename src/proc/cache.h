@@ -1,0 +1,42 @@
+/*
+ * proc/cache.h -- the folder of compiled artifacts: named by key, authenticated, never half there.
+ *
+ * Every file ends in a struct abi_trailer with a MAC under a secret of this folder. A file appears
+ * under its name only complete (written aside, synced, renamed). The folder belongs to one user
+ * and is not writable by others.
+ */
+#pragma once
+#include "abi/artifact.h"
+#include "base/err.h"
+
+#define PROC_PATH_MAX 4096
+
+struct proc_cache {
+    char path[PROC_PATH_MAX]; /* absolute */
+    struct digest mac_key;
+    bool is_temporary; /* made for this process, removed by proc_cache_close */
+};
+
+/* Opens, or makes, the artifact folder: path, or when NULL $WEIR_CACHE, $XDG_CACHE_HOME/weir,
+ * $HOME/.cache/weir. Where that cannot be used (read-only, full, foreign), a private temporary
+ * folder serves instead and one warning line goes to standard error; an explicit path that cannot
+ * be used is an error. */
+MUST_CHECK bool proc_cache_open(struct proc_cache *cache, const char *path, struct err *err);
+void proc_cache_close(struct proc_cache *cache);
+
+/* A new private folder inside the cache for one compiler; remove with proc_cache_job_remove. */
+MUST_CHECK bool proc_cache_job_create(struct proc_cache *cache, char out[PROC_PATH_MAX],
+                                      struct err *err);
+void proc_cache_job_remove(const char *path);
+
+/* "PATH/HEX.SUFFIX". suffix: "code" or "module". */
+MUST_CHECK bool proc_cache_file_path(const struct proc_cache *cache, const struct digest *key,
+                                     const char *suffix, char out[PROC_PATH_MAX], struct err *err);
+
+/* True if the file exists with a right trailer; a damaged one is removed with a warning line. */
+bool proc_cache_has(const struct proc_cache *cache, const char *path);
+
+/* Authenticates the job's file from_path and moves it to to_path, atomically and durably.
+ * errors: ERR_COMPILE (not a regular file, empty or too large), ERR_SYSTEM. */
+MUST_CHECK bool proc_cache_publish(struct proc_cache *cache, const char *from_path,
+                                   const char *to_path, struct err *err);

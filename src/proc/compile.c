@@ -1,0 +1,380 @@
+#include "proc/compile.h"
+#include "base/file.h"
+#include "proc/message.h"
+#include "proc/spawn.h"
+#include <cpuid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MODULE_BYTES_MAX ((u64)256 << 20)
+#define CPU_S_DEFAULT    600
+#define MEMORY_DEFAULT   ((u64)8 << 30)
+#define SILENCE_MS_MAX   1000 /* beyond the CPU limit: no compiler lives longer than that + this */
+#define MESSAGES_MAX     100000
+
+/* One compile from start to end. */
+struct job {
+    struct proc_cache *cache;
+    const char *path; /* as the caller gave it, for messages */
+    const struct proc_compile_options *options;
+    u64 cpu_s, deadline_ns;
+    proc_progress_fn *progress;
+    void *user;
+    int module_fd, socket;
+    pid_t compiler;
+    char compiler_path[PROC_PATH_MAX], folder[PROC_PATH_MAX];
+    struct digest code_key;
+    bool has_key;
+    struct proc_artifact artifact;
+};
+
+/* ---- the module's bytes ---- */
+
+static bool copy_hashed(int from, int to, const char *path, struct digest_state *state,
+                        struct err *err)
+{
+    static const size_t chunk = 256 * 1024;
+    u8 *bytes = malloc(chunk);
+    if (bytes == NULL)
+        return err_sys(err, "%s", path);
+    u64 total = 0;
+    ssize_t len;
+    bool ok = true;
+    while (ok && (len = read(from, bytes, chunk)) != 0) {
+        if (len < 0 && errno == EINTR)
+            continue;
+        if (len < 0) {
+            ok = err_sys(err, "cannot read %s", path);
+            break;
+        }
+        total += (u64)len;
+        if (total > MODULE_BYTES_MAX)
+            ok = err_set(err, ERR_LIMIT, ERR_NO_AT, "%s has more than %llu bytes", path,
+                         (unsigned long long)MODULE_BYTES_MAX);
+        else if (!fd_write_all(to, bytes, (size_t)len))
+            ok = err_sys(err, "cannot keep the bytes of %s", path);
+        digest_add(state, bytes, (size_t)len);
+    }
+    free(bytes);
+    return ok;
+}
+
+/* What is hashed is what is compiled: the file may change meanwhile, the sealed copy cannot. */
+static bool seal_module(struct job *job, struct digest_state *state, struct err *err)
+{
+    int from = open(job->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (from < 0)
+        return err_sys(err, "cannot open %s", job->path);
+    struct stat st;
+    bool ok = false;
+    if (fstat(from, &st) != 0 || !S_ISREG(st.st_mode)) {
+        err_set(err, ERR_MALFORMED, ERR_NO_AT, "%s is not a regular file", job->path);
+        goto out;
+    }
+    job->module_fd = memfd_create("weir-module", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (job->module_fd < 0) {
+        err_sys(err, "cannot make a memory file");
+        goto out;
+    }
+    if (!copy_hashed(from, job->module_fd, job->path, state, err))
+        goto out;
+    if (fcntl(job->module_fd, F_ADD_SEALS,
+              F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
+        err_sys(err, "cannot seal a memory file");
+    else
+        ok = true;
+out:
+    fd_close(&from);
+    return ok;
+}
+
+/* ---- keys ---- */
+
+/* Everything that makes the same bytes compile to another artifact: this program's version and
+ * ABI, the compiler's file, the CPU, the options. */
+static bool add_identity(struct job *job, struct digest_state *state, struct err *err)
+{
+    struct stat st;
+    if (stat(job->compiler_path, &st) != 0)
+        return err_sys(err, "cannot look at %s", job->compiler_path);
+    struct {
+        u64 abi, size, modified_s, modified_ns, inode, tier, strict;
+        u32 cpu[3][4];
+    } facts;
+    memset(&facts, 0, sizeof facts);
+    facts.abi = ABI_VERSION;
+    facts.size = (u64)st.st_size;
+    facts.modified_s = (u64)st.st_mtim.tv_sec;
+    facts.modified_ns = (u64)st.st_mtim.tv_nsec;
+    facts.inode = (u64)st.st_ino;
+    facts.tier = job->options->tier;
+    facts.strict = job->options->strict_traps;
+    for (unsigned leaf = 0; leaf < 2; leaf++) /* vendor; family, model and features */
+        __get_cpuid(leaf, &facts.cpu[leaf][0], &facts.cpu[leaf][1], &facts.cpu[leaf][2],
+                    &facts.cpu[leaf][3]);
+    facts.cpu[1][1] = 0; /* carries the number of the core asked */
+    __get_cpuid_count(7, 0, &facts.cpu[2][0], &facts.cpu[2][1], &facts.cpu[2][2], &facts.cpu[2][3]);
+    digest_add_piece(state, WEIR_VERSION, strlen(WEIR_VERSION));
+    digest_add_piece(state, &facts, sizeof facts);
+    return true;
+}
+
+static bool code_path_of(struct job *job, const struct digest *key, struct err *err)
+{
+    return proc_cache_file_path(job->cache, key, "code", job->artifact.code_path, err);
+}
+
+/* The module file names its code file by key. */
+static bool read_code_key(const char *module_path, struct digest *out)
+{
+    struct {
+        u64 magic;
+        u32 abi_version;
+        struct digest key;
+    } head;
+    u8 bytes[sizeof head.magic + sizeof head.abi_version + DIGEST_BYTES];
+    int fd = open(module_path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool ok = fd_read_all(fd, bytes, sizeof bytes);
+    fd_close(&fd);
+    memcpy(&head.magic, bytes, sizeof head.magic);
+    memcpy(&head.abi_version, bytes + 8, sizeof head.abi_version);
+    memcpy(out->bytes, bytes + 12, DIGEST_BYTES);
+    return ok && head.magic == ABI_MODULE_MAGIC && head.abi_version == ABI_VERSION;
+}
+
+static bool find_in_cache(struct job *job)
+{
+    struct digest key;
+    job->artifact.was_cached = proc_cache_has(job->cache, job->artifact.module_path) &&
+                               read_code_key(job->artifact.module_path, &key) &&
+                               code_path_of(job, &key, NULL) &&
+                               proc_cache_has(job->cache, job->artifact.code_path);
+    return job->artifact.was_cached;
+}
+
+/* ---- the conversation ---- */
+
+static bool start_compiler(struct job *job, struct err *err)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+        return err_sys(err, "cannot make a socket for the compiler");
+    job->socket = pair[0];
+    char *argv[] = {"weirc", "--job", NULL};
+    bool ok = proc_spawn(job->compiler_path, argv, &pair[1], 1, &job->compiler, err);
+    fd_close(&pair[1]);
+    return ok;
+}
+
+static bool send_job(struct job *job, struct err *err)
+{
+    const struct proc_compile_options *options = job->options;
+    u64 memory = options->memory_bytes > 0 ? options->memory_bytes : MEMORY_DEFAULT;
+    if (!proc_message_send(job->socket, job->module_fd, "job 0 %s %s %" PRIu64 " %" PRIu64 "\n%s",
+                           options->tier == PROC_TIER_BEST ? "best" : "quick",
+                           options->strict_traps ? "strict" : "lax", job->cpu_s, memory,
+                           job->folder))
+        return err_set(err, ERR_COMPILE, ERR_NO_AT, "the compiler does not listen");
+    return true;
+}
+
+static bool parse_hex(const char *text, struct digest *out)
+{
+    if (strlen(text) != 2 * DIGEST_BYTES)
+        return false;
+    for (size_t i = 0; i < DIGEST_BYTES; i++) {
+        char pair[3] = {text[2 * i], text[2 * i + 1], 0}, *end;
+        if (strspn(pair, "0123456789abcdef") != 2)
+            return false;
+        out->bytes[i] = (u8)strtoul(pair, &end, 16);
+    }
+    return true;
+}
+
+static bool babbled(struct err *err, const char *text)
+{
+    return err_set(err, ERR_COMPILE, ERR_NO_AT, "the compiler sent what is no message: %.60s",
+                   text);
+}
+
+static bool answer_key(struct job *job, const char *hex, struct err *err)
+{
+    if (job->has_key || !parse_hex(hex, &job->code_key))
+        return babbled(err, hex);
+    job->has_key = true;
+    if (!code_path_of(job, &job->code_key, err))
+        return false;
+    bool have = proc_cache_has(job->cache, job->artifact.code_path);
+    if (!proc_message_send(job->socket, -1, "%s", have ? "have" : "need"))
+        return err_set(err, ERR_COMPILE, ERR_NO_AT, "the compiler does not listen");
+    if (have)
+        job->artifact.was_cached = true;
+    return true;
+}
+
+/* "error CODE OFFSET TEXT": what is wrong with the module, in the compiler's words. */
+static bool take_error(const struct job *job, const char *text, struct err *err)
+{
+    char code[64], at[32];
+    int used = 0;
+    if (sscanf(text, "%63s %31s %n", code, at, &used) != 2 || used == 0)
+        return babbled(err, text);
+    u64 offset = at[0] == '-' ? ERR_NO_AT : strtoull(at, NULL, 10);
+    err_set(err, err_code_from_text(code), offset, "%s", text + used);
+    return err_context(err, "%s", job->path);
+}
+
+/* One message; *done when the job is finished well. */
+static bool take_message(struct job *job, const char *text, bool *done, struct err *err)
+{
+    if (strncmp(text, "key ", 4) == 0)
+        return answer_key(job, text + 4, err);
+    if (strncmp(text, "progress ", 9) == 0) {
+        u64 permille = strtoull(text + 9, NULL, 10);
+        if (job->progress != NULL)
+            job->progress(job->user, job->path, (u32)min_u64(permille, 1000));
+        return true;
+    }
+    if (strncmp(text, "error ", 6) == 0)
+        return take_error(job, text + 6, err);
+    *done = job->has_key && strcmp(text, "done") == 0;
+    return *done || babbled(err, text);
+}
+
+/* Why a compiler stopped talking; reaps it. */
+static bool explain_end(struct job *job, struct err *err)
+{
+    int status = 0;
+    char text[64];
+    kill(job->compiler, SIGKILL); /* has it closed its socket and lives on? */
+    waitpid(job->compiler, &status, 0);
+    job->compiler = 0;
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+        return err_set(err, ERR_COMPILE, ERR_NO_AT,
+                       "%s: the compiler used its %llu s of CPU time; try --opt quick", job->path,
+                       (unsigned long long)job->cpu_s);
+    proc_status_text(status, text, sizeof text);
+    return err_set(err, ERR_COMPILE, ERR_NO_AT, "%s: the compiler ended early: %s", job->path,
+                   text);
+}
+
+static bool converse(struct job *job, struct err *err)
+{
+    char text[PROC_MESSAGE_MAX];
+    bool done = false;
+    for (u32 count = 0; !done; count++) {
+        u64 now = clock_monotonic_ns();
+        u64 left_ms = now < job->deadline_ns ? (job->deadline_ns - now) / 1000000 + 1 : 0;
+        int fd;
+        long len =
+            count < MESSAGES_MAX && left_ms > 0
+                ? proc_message_receive(job->socket, text, &fd, (int)min_u64(left_ms, INT_MAX))
+                : -2;
+        if (len == 0)
+            return explain_end(job, err);
+        if (len == -2)
+            return err_set(err, ERR_COMPILE, ERR_NO_AT,
+                           "%s: the compiler did not finish within %llu s", job->path,
+                           (unsigned long long)job->cpu_s);
+        if (len < 0)
+            return errno == ECONNRESET ? explain_end(job, err) : babbled(err, "(too long)");
+        fd_close(&fd);
+        if (!take_message(job, text, &done, err))
+            return false;
+    }
+    return true;
+}
+
+static bool publish(struct job *job, struct err *err)
+{
+    char from[PROC_PATH_MAX];
+    int need = snprintf(from, sizeof from, "%s/0.code", job->folder);
+    if (need < 0 || need >= PROC_PATH_MAX)
+        return err_set(err, ERR_LIMIT, ERR_NO_AT, "the path %s is too long", job->folder);
+    if (!job->artifact.was_cached &&
+        !proc_cache_publish(job->cache, from, job->artifact.code_path, err))
+        return false;
+    memcpy(from + need - 4, "module", sizeof "module");
+    return proc_cache_publish(job->cache, from, job->artifact.module_path, err);
+}
+
+static bool run_compiler(struct job *job, struct err *err)
+{
+    job->cpu_s = job->options->cpu_s > 0 ? job->options->cpu_s : CPU_S_DEFAULT;
+    /* A compiler shares its cores: the clock allows it four times its CPU time. */
+    job->deadline_ns = clock_monotonic_ns() + (4 * job->cpu_s * 1000 + SILENCE_MS_MAX) * 1000000;
+    bool ok = proc_cache_job_create(job->cache, job->folder, err) && start_compiler(job, err) &&
+              send_job(job, err) && converse(job, err) && publish(job, err);
+    fd_close(&job->socket);
+    if (job->compiler > 0) {
+        kill(job->compiler, SIGKILL);
+        waitpid(job->compiler, NULL, 0);
+    }
+    if (job->folder[0] != 0)
+        proc_cache_job_remove(job->folder);
+    return ok;
+}
+
+/* Only one process compiles a module; the others wait for it and find the result. The lock dies
+ * with its holder. */
+static int lock_module(const struct job *job)
+{
+    char path[PROC_PATH_MAX];
+    int need = snprintf(path, sizeof path, "%s.lock", job->artifact.module_path);
+    int fd = need > 0 && need < PROC_PATH_MAX
+                 ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)
+                 : -1;
+    if (fd >= 0 && flock(fd, LOCK_EX) != 0)
+        fd_close(&fd);
+    return fd;
+}
+
+bool proc_compile_file(struct proc_cache *cache, const char *path,
+                       const struct proc_compile_options *options, proc_progress_fn *progress,
+                       void *user, struct proc_artifact *out, struct err *err)
+{
+    struct job job = {.cache = cache,
+                      .path = path,
+                      .options = options,
+                      .progress = progress,
+                      .user = user,
+                      .module_fd = -1,
+                      .socket = -1};
+    struct digest_state state;
+    struct digest key;
+    int lock = -1;
+    bool ok = false;
+    digest_init(&state, NULL);
+    if (!proc_sibling_path("weirc", job.compiler_path, sizeof job.compiler_path, err) ||
+        !add_identity(&job, &state, err) || !seal_module(&job, &state, err))
+        goto out;
+    digest_end(&state, &key);
+    if (!proc_cache_file_path(cache, &key, "module", job.artifact.module_path, err))
+        goto out;
+    if (!find_in_cache(&job)) {
+        lock = lock_module(&job);
+        ok = find_in_cache(&job) || run_compiler(&job, err);
+    } else {
+        ok = true;
+    }
+    if (ok)
+        *out = job.artifact;
+out:
+    fd_close(&lock);
+    fd_close(&job.module_fd);
+    return ok;
+}

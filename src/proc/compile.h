@@ -1,0 +1,33 @@
+/*
+ * proc/compile.h -- turn a .wasm file into artifacts, through the cache and a jailed weirc.
+ *
+ * The module is never decoded here: its bytes go into a sealed memory file and to the compiler. A
+ * compiler that is killed, hangs, crashes or babbles ends in a clear error within its limits.
+ */
+#pragma once
+#include "proc/cache.h"
+
+enum proc_tier { PROC_TIER_QUICK, PROC_TIER_BEST };
+
+struct proc_compile_options {
+    enum proc_tier tier;
+    bool strict_traps;
+    u64 cpu_s;        /* limit on the compiler's CPU time, 0: the default */
+    u64 memory_bytes; /* limit on its address space, 0: the default */
+};
+
+struct proc_artifact {
+    char code_path[PROC_PATH_MAX], module_path[PROC_PATH_MAX];
+    bool was_cached;
+};
+
+/* Called while a compiler works; permille is 0 to 1000. */
+typedef void proc_progress_fn(void *user, const char *module_path, u32 permille);
+
+/* Compiles the module at path, or finds it in the cache.
+ * errors: those of the module (ERR_MALFORMED, ERR_INVALID, ERR_UNSUPPORTED, ERR_LIMIT, with the
+ * offset), ERR_COMPILE (the compiler failed), ERR_SYSTEM. The text names the file. */
+MUST_CHECK bool proc_compile_file(struct proc_cache *cache, const char *path,
+                                  const struct proc_compile_options *options,
+                                  proc_progress_fn *progress, void *user, struct proc_artifact *out,
+                                  struct err *err);
