@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -329,17 +328,21 @@ static bool run_compiler(struct job *job, struct err *err)
     return ok;
 }
 
-/* Only one process compiles a module; the others wait for it and find the result. The lock dies
- * with its holder. */
-static int lock_module(const struct job *job)
+/* Only one process compiles a module; the others wait for it and find the result. One byte of the
+ * lock file stands for each module, chosen by its key; the lock dies with its holder. */
+static int lock_module(const struct job *job, const struct digest *key)
 {
     char path[PROC_PATH_MAX];
-    int need = snprintf(path, sizeof path, "%s.lock", job->artifact.module_path);
+    int need = snprintf(path, sizeof path, "%s/lock", job->cache->path);
     int fd = need > 0 && need < PROC_PATH_MAX
                  ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)
                  : -1;
-    if (fd >= 0 && flock(fd, LOCK_EX) != 0)
-        fd_close(&fd);
+    u64 byte;
+    memcpy(&byte, key->bytes, sizeof byte);
+    struct flock lock = {.l_type = F_WRLCK, .l_start = (off_t)(byte & INT64_MAX) / 2, .l_len = 1};
+    while (fd >= 0 && fcntl(fd, F_OFD_SETLKW, &lock) != 0)
+        if (errno != EINTR)
+            fd_close(&fd);
     return fd;
 }
 
@@ -366,7 +369,7 @@ bool proc_compile_file(struct proc_cache *cache, const char *path,
     if (!proc_cache_file_path(cache, &key, "module", job.artifact.module_path, err))
         goto out;
     if (!find_in_cache(&job)) {
-        lock = lock_module(&job);
+        lock = lock_module(&job, &key);
         ok = find_in_cache(&job) || run_compiler(&job, err);
     } else {
         ok = true;

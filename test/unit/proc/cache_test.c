@@ -1,0 +1,144 @@
+#include "proc/cache.h"
+#include "base/file.h"
+#include "test/test.h"
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char root[] = "/tmp/weir-cache-XXXXXX";
+
+static void path_in_root(char *out, const char *name)
+{
+    snprintf(out, PROC_PATH_MAX, "%s/%s", root, name);
+}
+
+static void write_file(const char *path, const void *bytes, size_t len)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0 && fd_write_all(fd, bytes, len));
+    fd_close(&fd);
+}
+
+static void publish(struct proc_cache *cache, const char *path)
+{
+    char job[PROC_PATH_MAX], from[PROC_PATH_MAX + 8];
+    struct err err = {0};
+    assert_true(proc_cache_job_create(cache, job, &err));
+    snprintf(from, sizeof from, "%s/0.code", job);
+    write_file(from, "artifact bytes", 14);
+    assert_true(proc_cache_publish(cache, from, path, &err));
+    proc_cache_job_remove(job);
+    assert_int_equal(access(job, F_OK), -1);
+}
+
+static void published_files_are_found(void **state)
+{
+    (void)state;
+    struct proc_cache cache, again;
+    struct err err = {0};
+    char path[PROC_PATH_MAX];
+    struct digest key = {{1}};
+    assert_true(proc_cache_open(&cache, root, &err));
+    assert_true(proc_cache_file_path(&cache, &key, "code", path, &err));
+    assert_false(proc_cache_has(&cache, path));
+    publish(&cache, path);
+    assert_true(proc_cache_has(&cache, path));
+    assert_true(proc_cache_open(&again, root, &err)); /* the same secret */
+    assert_true(proc_cache_has(&again, path));
+    unlink(path);
+}
+
+static void any_flipped_bit_is_refused(void **state)
+{
+    (void)state;
+    struct proc_cache cache;
+    struct err err = {0};
+    char path[PROC_PATH_MAX];
+    u8 good[256], bad[256];
+    assert_true(proc_cache_open(&cache, root, &err));
+    path_in_root(path, "flip.code");
+    publish(&cache, path);
+    int fd = open(path, O_RDONLY);
+    ssize_t len = read(fd, good, sizeof good);
+    fd_close(&fd);
+    assert_int_equal(len, 14 + (ssize_t)sizeof(struct abi_trailer));
+    for (ssize_t cut = 0; cut < len; cut++) {
+        unlink(path);
+        write_file(path, good, (size_t)cut);
+        assert_false(proc_cache_has(&cache, path));
+    }
+    for (ssize_t bit = 0; bit < len * 8; bit++) {
+        memcpy(bad, good, sizeof bad);
+        bad[bit / 8] ^= (u8)(1u << (bit % 8));
+        write_file(path, bad, (size_t)len);
+        assert_false(proc_cache_has(&cache, path));
+        assert_int_equal(access(path, F_OK), -1); /* and removed */
+    }
+    write_file(path, good, (size_t)len);
+    assert_true(proc_cache_has(&cache, path));
+    unlink(path);
+}
+
+static void a_foreign_folder_is_refused(void **state)
+{
+    (void)state;
+    struct proc_cache cache;
+    struct err err = {0};
+    char path[PROC_PATH_MAX];
+    path_in_root(path, "open");
+    assert_int_equal(mkdir(path, 0777), 0);
+    assert_int_equal(chmod(path, 0777), 0);
+    assert_false(proc_cache_open(&cache, path, &err));
+    assert_non_null(strstr(err.text, "written by others"));
+    rmdir(path);
+    err = (struct err){0};
+    path_in_root(path, "file");
+    write_file(path, "x", 1);
+    assert_false(proc_cache_open(&cache, path, &err));
+    unlink(path);
+}
+
+static void without_a_home_a_temporary_folder_serves(void **state)
+{
+    (void)state;
+    struct proc_cache cache;
+    struct err err = {0};
+    char path[PROC_PATH_MAX];
+    setenv("WEIR_CACHE", "/proc/weir", 1);
+    setenv("TMPDIR", root, 1);
+    assert_true(proc_cache_open(&cache, NULL, &err));
+    assert_true(cache.is_temporary);
+    snprintf(path, sizeof path, "%s", cache.path);
+    assert_int_equal(access(path, F_OK), 0);
+    proc_cache_close(&cache);
+    assert_int_equal(access(path, F_OK), -1);
+}
+
+static int make_root(void **state)
+{
+    (void)state;
+    return mkdtemp(root) == NULL ? -1 : 0;
+}
+
+static int remove_root(void **state)
+{
+    (void)state;
+    char path[PROC_PATH_MAX];
+    path_in_root(path, "mac.key");
+    unlink(path);
+    return rmdir(root);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(published_files_are_found),
+        cmocka_unit_test(any_flipped_bit_is_refused),
+        cmocka_unit_test(a_foreign_folder_is_refused),
+        cmocka_unit_test(without_a_home_a_temporary_folder_serves),
+    };
+    return cmocka_run_group_tests(tests, make_root, remove_root);
+}
