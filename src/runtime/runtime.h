@@ -1,0 +1,230 @@
+/*
+ * runtime/runtime.h -- run compiled modules: load artifacts, make and reset instances, call guest
+ * functions on fibers, turn faults into traps with a backtrace.
+ *
+ * Spec:     core/exec/runtime (structure), core/exec/modules (instantiation).
+ * Lifetime: an engine outlives its modules, a module its instances and pools, an instance the calls
+ *           on it. Modules are counted; the others have one owner.
+ * Threads:  one engine, one thread, one process. No locks. An instance runs on one fiber at a time.
+ * Signals:  rt_engine_create installs handlers for SIGSEGV, SIGBUS and SIGURG and an alternate
+ *           stack; rt_engine_destroy puts the former ones back. At most one engine at a time.
+ */
+#pragma once
+#include "abi/abi.h"
+#include "base/buf.h"
+#include "base/digest.h"
+#include "base/err.h"
+
+struct rt_engine;   /* everything the process shares: type ids, code ranges, free fibers */
+struct rt_module;   /* a loaded artifact */
+struct rt_instance; /* memories, tables, globals of one instantiated module */
+struct rt_fiber;    /* a stack, and the guest call running on it */
+struct rt_pool;     /* ready instances of one module */
+
+/* --- the engine ------------------------------------------------------------------------------ */
+
+/* Every field: 0 asks for the default in brackets. */
+struct rt_options {
+    u64 stack_bytes;       /* of a fiber [1 MiB]; at least 256 KiB, rounded up to pages */
+    u64 memory_max_bytes;  /* growth of one memory stops here [4 GiB] */
+    u64 memory_keep_bytes; /* an idle instance keeps at most so many written bytes [4 MiB] */
+    u32 instances_max;     /* at most [what vm.max_map_count and the address space allow] */
+    bool scan_by_read;     /* find dirty pages by reading pagemap, even if PAGEMAP_SCAN works */
+};
+
+/* errors: ERR_LIMIT (the process may map too little for one instance; the text says what to
+ * change), ERR_SYSTEM, ERR_UNSUPPORTED (processor without xsavec, or user shadow stacks on). */
+MUST_CHECK bool rt_engine_create(struct rt_engine **out, const struct rt_options *options,
+                                 struct err *err);
+void rt_engine_destroy(struct rt_engine **engine); /* after all its modules and fibers */
+
+/* How many instances may exist at the same time. */
+u32 rt_engine_instances_max(const struct rt_engine *engine);
+
+/* Called inside the SIGURG handler, only while a fiber runs or not at all near one: async-signal-
+ * safe code only. Returns true to take the running guest off the processor: at once in guest code,
+ * at the exit of the host call otherwise. fn NULL: ticks are ignored. */
+typedef bool rt_tick_fn(void *arg);
+void rt_engine_on_tick(struct rt_engine *engine, rt_tick_fn *fn, void *arg);
+
+/* --- host functions -------------------------------------------------------------------------- */
+
+/* A host function is C code called by the C convention with the importing instance first, then the
+ * Wasm arguments as u32, u64, f32, f64; it returns nothing or one such value. It runs on the
+ * guest's fiber with at least ABI_HOST_STACK bytes of stack. */
+typedef void rt_host_code(void);
+enum rt_host_flag {
+    RT_HOST_MAY_SUSPEND = 1, /* may leave the fiber and come back later */
+    RT_HOST_EFFECT = 2,      /* visible outside: forbids repeating the request elsewhere */
+};
+struct rt_host_func {
+    const char *module, *field;
+    const char *signature; /* i I f F = i32 i64 f32 f64, parameters '_' results: "iF_i" */
+    const char *params;    /* names for traces, separated by spaces */
+    u32 flags;             /* enum rt_host_flag */
+    rt_host_code *code;
+};
+
+/* Offers functions to all modules. borrows: the rows, for the life of the engine. A later row wins
+ * over an earlier one of the same name. */
+void rt_engine_add_host(struct rt_engine *engine, const struct rt_host_func *funcs, size_t count);
+
+/* --- modules --------------------------------------------------------------------------------- */
+
+enum rt_valtype { RT_I32 = 0x7f, RT_I64 = 0x7e, RT_F32 = 0x7d, RT_F64 = 0x7c, RT_FUNCREF = 0x70 };
+enum rt_extern { RT_EXTERN_FUNC, RT_EXTERN_TABLE, RT_EXTERN_MEMORY, RT_EXTERN_GLOBAL };
+
+/* A text view into the module file, not zero-terminated; lives as long as the module. */
+struct rt_text {
+    const char *bytes;
+    u32 len;
+};
+struct rt_func_type {
+    const u8 *params, *results; /* enum rt_valtype */
+    u32 param_count, result_count;
+};
+struct rt_export {
+    struct rt_text name;
+    enum rt_extern kind;
+    u32 index;                         /* in the index space of its kind */
+    const struct rt_func_type *type;   /* of a function, else NULL */
+    const struct rt_text *param_names; /* param_name_count <= type->param_count of them */
+    u32 param_name_count;
+};
+
+/* Loads the two files of an artifact (abi/artifact.h). The trailers' MACs, the ABI version and the
+ * agreement of the two files are checked, and the code file is refused before it is opened for
+ * execution if it could run anything at load time or needs a symbol. Paths must be absolute.
+ * returns owned: one reference, for rt_module_release.
+ * errors: ERR_ARTIFACT, ERR_SYSTEM, ERR_LIMIT. */
+MUST_CHECK bool rt_module_load(struct rt_module **out, struct rt_engine *engine,
+                               const char *code_path, const char *module_path,
+                               const struct digest *mac_key, struct err *err);
+struct rt_module *rt_module_retain(struct rt_module *module);
+void rt_module_release(struct rt_module **module); /* the last reference unloads; NULL is allowed */
+
+const struct rt_export *rt_module_exports(const struct rt_module *module, u32 *count);
+/* The export with this name, or NULL. */
+const struct rt_export *rt_module_export_find(const struct rt_module *module, const char *name,
+                                              size_t name_len);
+
+/* Are all imports offered by the host functions added so far, with the right types?
+ * errors: ERR_LINK, naming import, type and remedy. */
+MUST_CHECK bool rt_module_check_imports(const struct rt_module *module, struct err *err);
+
+/* --- instances ------------------------------------------------------------------------------- */
+
+/* Where imports come from besides the host functions: exports of `instance` under the name
+ * `module`. Instances linked with each other form a group: only one fiber may be in a group, a
+ * provider must outlive its importers, and since tables may hold functions of any of them, none
+ * may be entered any more once one has been destroyed. */
+struct rt_provider {
+    const char *module;
+    struct rt_instance *instance;
+};
+
+/* Instantiates: imports, memories with the image, tables, globals, element and data segments. The
+ * start function runs at the beginning of the first call.
+ * returns owned: rt_instance_destroy.
+ * errors: ERR_LINK, ERR_LIMIT (instances, memory, table), ERR_SYSTEM, ERR_TRAP (a segment out of
+ * bounds; what earlier segments wrote into imported memories and tables stays). */
+MUST_CHECK bool rt_instance_create(struct rt_instance **out, struct rt_module *module,
+                                   const struct rt_provider *providers, size_t provider_count,
+                                   struct err *err);
+void rt_instance_destroy(struct rt_instance **instance); /* not while on a fiber; NULL is allowed */
+
+struct rt_module *rt_instance_module(const struct rt_instance *instance);
+
+/* The only way from a guest address to host memory: bytes [addr, addr + len) of memory 0, or NULL
+ * if any of them is out of bounds or there is no memory.
+ * view: ends at the next suspension of the fiber, growth of the memory, or return to the guest. */
+u8 *rt_memory_view(struct rt_instance *instance, u64 addr, u64 len);
+u64 rt_memory_size_bytes(const struct rt_instance *instance); /* of memory 0; 0 without one */
+
+/* The value of an exported global; false if there is none of that name. */
+bool rt_global_read(const struct rt_instance *instance, const char *name, union abi_value *out);
+
+/* --- pools ----------------------------------------------------------------------------------- */
+
+/* For modules that import nothing but host functions. max 0: the engine's limit.
+ * retains: the module. errors: ERR_LINK, ERR_UNSUPPORTED (other imports), ERR_LIMIT, ERR_SYSTEM,
+ * ERR_TRAP: whatever making the first instance says; it is ready when this returns. */
+MUST_CHECK bool rt_pool_create(struct rt_pool **out, struct rt_module *module, u32 max,
+                               struct err *err);
+void rt_pool_destroy(struct rt_pool **pool); /* all instances must have been given back */
+
+/* A fresh instance: indistinguishable from a newly created one.
+ * errors: ERR_BUSY (max taken), ERR_LIMIT, ERR_SYSTEM. */
+MUST_CHECK bool rt_pool_take(struct rt_pool *pool, struct rt_instance **out, struct err *err);
+
+/* Gives an instance back, whatever state the guest left it in, and makes it fresh again (about 2 us
+ * at 4 written pages): call it after the response has left. Sets *instance to NULL. */
+void rt_pool_release(struct rt_pool *pool, struct rt_instance **instance);
+
+/* --- traps ----------------------------------------------------------------------------------- */
+
+#define RT_FRAMES_MAX 32
+
+struct rt_frame {
+    const struct rt_module *module;
+    u32 func;            /* index in the module's function index space */
+    struct rt_text name; /* len 0: the module has no name for it */
+    u64 offset;          /* of the return address or the fault in the function's machine code */
+};
+struct rt_trap {
+    enum abi_trap kind;
+    const char *code;    /* stable text, "memory-out-of-bounds" */
+    const char *message; /* a sentence; for ABI_TRAP_HOST the host function's */
+    u64 fault_addr;      /* guest address of an access out of bounds, else UINT64_MAX */
+    u32 frame_count;     /* innermost first */
+    u32 frames_omitted;  /* deeper ones that did not fit */
+    struct rt_frame frames[RT_FRAMES_MAX];
+};
+
+/* Lines for people: the message, then "  at NAME (func INDEX)" per frame. */
+void rt_trap_print(const struct rt_trap *trap, struct buf *out);
+/* A frame's function for people: its name, escaped, or "func[INDEX]". */
+void rt_frame_print(const struct rt_frame *frame, struct buf *out);
+
+/* --- fibers: used by sched, which runs them --------------------------------------------------- */
+
+enum rt_exit {
+    RT_EXIT_DONE,      /* returned: rt_fiber_results */
+    RT_EXIT_TRAP,      /* will not run again: rt_fiber_trap */
+    RT_EXIT_PREEMPTED, /* a tick took it off; may run on at once */
+    RT_EXIT_SUSPENDED, /* a host function waits for something */
+};
+
+/* A fiber with an empty stack. errors: ERR_SYSTEM. returns owned: rt_fiber_release. */
+MUST_CHECK bool rt_fiber_take(struct rt_fiber **out, struct rt_engine *engine, struct err *err);
+/* In any state: what ran on it never continues. Its instance is free again. NULL is allowed. */
+void rt_fiber_release(struct rt_fiber **fiber);
+
+/* Prepares a call of a function of instance (which must be on no fiber). args: as many as the
+ * function has parameters; they are copied. user: for rt_fiber_user. Runs nothing yet. */
+void rt_fiber_begin(struct rt_fiber *fiber, struct rt_instance *instance, u32 func,
+                    const union abi_value *args, void *user);
+
+/* Runs until the call leaves the processor. Not from inside a fiber. */
+enum rt_exit rt_fiber_run(struct rt_fiber *fiber);
+
+/* After RT_EXIT_DONE. view: until the fiber is begun again or released. */
+const union abi_value *rt_fiber_results(const struct rt_fiber *fiber);
+/* After RT_EXIT_TRAP or rt_fiber_kill. view: until the fiber is begun again or released. */
+const struct rt_trap *rt_fiber_trap(const struct rt_fiber *fiber);
+
+/* Ends a preempted, suspended or never-run call; its trap has this kind and says where it was. */
+void rt_fiber_kill(struct rt_fiber *fiber, enum abi_trap kind);
+
+/* --- for host functions, on the fiber ----------------------------------------------------------
+ */
+
+/* The user pointer of the fiber the instance is on. */
+void *rt_instance_user(const struct rt_instance *instance);
+
+/* Leaves the fiber with RT_EXIT_SUSPENDED; returns when it is run again, or never. What the host
+ * function owns at this point must stand in the task's arena or in a handle table. */
+void rt_fiber_suspend(struct rt_instance *instance);
+
+/* Traps with ABI_TRAP_HOST. message: static text. The same rule for what is owned. */
+NO_RETURN void rt_host_trap(struct rt_instance *instance, const char *message);

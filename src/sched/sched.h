@@ -1,0 +1,79 @@
+/*
+ * sched/sched.h -- guest calls as tasks: started, run in slices, preempted, suspended, limited.
+ *
+ * The worker's main loop is  while (!stop) sched_turn(sched);  and everything else happens in
+ * callbacks: descriptors and timers from the event loop, and `done` when a task has ended. A turn
+ * polls the loop (waiting only if no task can run), then runs one task for one slice.
+ *
+ * Order:    least attained service: tasks that never ran and those woken from a host call first,
+ *           then by processor time used (up to 1, 10, 100 ms, more), round-robin within a level.
+ * Slices:   a free-running 2 ms tick; a task found running by two ticks is preempted, and the tick
+ *           has 1 ms until nobody overstays. No tick while idle.
+ * Threads:  one. Lifetime: the scheduler outlives its tasks; engine and loop outlive it.
+ */
+#pragma once
+#include "loop/loop.h"
+#include "runtime/runtime.h"
+
+struct sched;
+struct sched_task; /* a guest call; gone when its done callback has returned */
+
+struct sched_options { /* 0 asks for the default in brackets */
+    u32 tasks_max;     /* at the same time [instances the engine allows] */
+    bool no_deadlines; /* tasks are never killed for their limits: for debuggers */
+};
+
+/* Takes the engine's tick and offers the host functions of sched/host.def to its modules.
+ * errors: ERR_SYSTEM. returns owned: sched_destroy. */
+MUST_CHECK bool sched_create(struct sched **out, struct rt_engine *engine, struct loop *loop,
+                             const struct sched_options *options, struct err *err);
+void sched_destroy(struct sched **sched); /* cancels what still runs, callbacks included */
+
+/* How a task ended. views: until the done callback returns. */
+struct sched_result {
+    const struct rt_trap *trap;     /* NULL: it returned */
+    const union abi_value *results; /* as many as the function has results */
+    u64 cpu_ns, wall_ns;
+    u32 slices;
+};
+
+/* Called from sched_turn or sched_cancel, never inside sched_start. The instance is on no fiber
+ * any more; its owner gives it back to its pool after the response has left. May start tasks. */
+typedef void sched_done_fn(void *arg, const struct sched_result *result);
+
+struct sched_call {
+    struct rt_instance *instance; /* borrowed until done; on no other task */
+    u32 func;                     /* index in the module's function index space */
+    const union abi_value *args;  /* as many as the function has parameters; copied */
+    u64 cpu_ns, wall_ns;          /* limits; 0: none */
+    sched_done_fn *done;
+    void *arg;
+};
+
+/* Starts a task; it runs in a later turn. *out may be used for sched_cancel until done is called.
+ * errors: ERR_BUSY (tasks_max), ERR_SYSTEM (no stack). */
+MUST_CHECK bool sched_start(struct sched *sched, const struct sched_call *call,
+                            struct sched_task **out, struct err *err);
+
+/* Ends a task now, wherever it is: cancels its pending host operation, calls done with this kind
+ * (ABI_TRAP_CANCELLED when the client has gone) before it returns. Not for the running task. */
+void sched_cancel(struct sched_task *task, enum abi_trap kind);
+
+/* One turn, see above. wait_ns: how long it may wait if no task can run (as for loop_poll). */
+void sched_turn(struct sched *sched, u64 wait_ns);
+
+u32 sched_task_count(const struct sched *sched); /* started and not yet done */
+
+/* --- for host functions ------------------------------------------------------------------------
+ */
+
+/* The task the instance runs in. */
+struct sched_task *sched_task_of(const struct rt_instance *instance);
+struct loop *sched_task_loop(const struct sched_task *task);
+
+/* Suspends the running task, whose host function calls this, until sched_wake; returns the value
+ * given there. If the task is killed meanwhile, cancel(arg) is called and this never returns:
+ * everything the host function owns must be released by cancel or stand elsewhere. */
+typedef void sched_cancel_fn(void *arg);
+u64 sched_suspend(struct sched_task *task, sched_cancel_fn *cancel, void *arg);
+void sched_wake(struct sched_task *task, u64 value); /* of a suspended task */
