@@ -1,0 +1,27 @@
+/*
+ * server/supervisor.h -- the process that owns the listening socket and keeps workers alive.
+ *
+ * It reads nothing untrusted. Workers are started by executing this program again, never by a bare
+ * fork, so that each has addresses and secrets of its own. A worker that dies is started again at
+ * once; one that keeps dying waits longer each time, while the others serve.
+ * SIGTERM and SIGINT drain: no new connections, requests in flight finish. A second one ends all.
+ */
+#pragma once
+#include "proc/cache.h"
+#include "server/worker.h"
+
+/* What `weir serve` was asked for. */
+struct server_options {
+    const char *address; /* HOST:PORT; port 0: any free one */
+    u32 workers;         /* 0: one per core */
+    struct server_limits limits;
+    const struct server_module *modules; /* compiled; borrowed */
+    u32 module_count;
+    const struct digest *mac_key; /* of the artifacts */
+};
+
+/* Serves until told to stop. The first line on standard error is "listening on http://ADDR:PORT",
+ * once a worker is ready. Returns true after a clean stop.
+ * errors: ERR_USAGE (address), ERR_SYSTEM (cannot listen), or why the first worker could not
+ * start; then nothing was served. */
+MUST_CHECK bool server_supervise(const struct server_options *options, struct err *err);
