@@ -18,6 +18,8 @@ extern char **environ;
 static bool move_sources(const int *fds, size_t count, int *moved, struct err *err)
 {
     for (size_t i = 0; i < count; i++) {
+        if (fds[i] < 0)
+            continue;
         moved[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, PROC_FD_FIRST + PROC_FDS_MAX);
         if (moved[i] < 0)
             return err_sys(err, "cannot pass a descriptor to a new process");
@@ -35,7 +37,9 @@ static bool set_up(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr,
               posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF) |
               posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0);
     for (size_t i = 0; i < count; i++)
-        bad |= posix_spawn_file_actions_adddup2(actions, moved[i], PROC_FD_FIRST + (int)i);
+        bad |= moved[i] < 0
+                   ? posix_spawn_file_actions_addclose(actions, PROC_FD_FIRST + (int)i)
+                   : posix_spawn_file_actions_adddup2(actions, moved[i], PROC_FD_FIRST + (int)i);
     bad |= posix_spawn_file_actions_addclosefrom_np(actions, PROC_FD_FIRST + (int)count);
     return bad == 0;
 }

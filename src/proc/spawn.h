@@ -5,8 +5,8 @@
 #include "base/err.h"
 #include <sys/types.h>
 
-/* Descriptors the child gets: fds[i] becomes PROC_FD_FIRST + i. Standard input is /dev/null,
- * output and error are inherited; everything else closes. */
+/* Descriptors the child gets: fds[i] becomes PROC_FD_FIRST + i, closed if fds[i] is -1. Standard
+ * input is /dev/null, output and error are inherited; everything else closes. */
 #define PROC_FD_FIRST 3
 #define PROC_FDS_MAX  8
 

@@ -11,23 +11,19 @@
 #include "base/err.h"
 #include "server/scoreboard.h"
 
-/* Limits of one worker and of each request in it. 0 never means "none" here. */
+/* Limits of one worker and of each request in it; server/limits.def says what each is. */
 struct server_limits {
-    u64 cpu_ns;          /* processor time of a guest call */
-    u64 wall_ns;         /* time from the parsed request to the result */
-    u64 memory_bytes;    /* of one instance's linear memory */
-    u64 body_bytes;      /* of a request */
-    u64 drain_ns;        /* after SIGTERM: how long requests in flight may take */
-    u32 instances;       /* of one module at the same time */
-    u32 queue;           /* requests waiting for an instance, per worker */
-    u32 connections;     /* open at the same time */
-    u32 head_timeout_ms; /* a slow client: whole request head, then silence within a body */
-    u32 body_timeout_ms;
-    u32 idle_timeout_ms; /* keep-alive without a request */
+#define LIMIT(field, option, scale, value, max, text) u64 field;
+#include "server/limits.def"
+#undef LIMIT
 };
 
-/* The defaults: CPU 1 s, wall 10 s, memory 128 MiB, ... */
 struct server_limits server_limits_default(void);
+
+/* Sets the limit with this option name from text, a whole number of its units.
+ * errors: ERR_USAGE (no such limit, no number, 0 or too large). */
+MUST_CHECK bool server_limits_set(struct server_limits *limits, const char *option,
+                                  const char *text, struct err *err);
 
 struct server_module {
     const char *name; /* path segment of its endpoints; unique */
@@ -36,13 +32,15 @@ struct server_module {
 
 struct server_worker_config {
     int listener_fd; /* non-blocking */
-    int ready_fd;    /* one byte is written when it serves, then it is closed; -1: none */
+    int ready_fd;    /* "\n" is written when it serves, then it is closed; -1: none */
     const struct server_module *modules;
     u32 module_count;
     struct digest mac_key;
     struct server_limits limits;
     struct scoreboard_worker *board; /* this worker's own block */
-    const char *announce;            /* base URL: print each endpoint with a curl line; or NULL */
+    /* Base URL or NULL: when it serves, prints "listening on URL" as one line to standard error,
+     * and after it each endpoint as a curl line to paste, all in one write. */
+    const char *announce;
 };
 
 /* Serves until SIGTERM, then drains. Ignores SIGINT and SIGPIPE. Returns true after a clean drain.

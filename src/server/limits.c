@@ -1,0 +1,58 @@
+#include "server/worker.h"
+#include <string.h>
+
+struct limit_info {
+    const char *option;
+    u64 scale, value, max;
+    size_t offset;
+};
+
+static const struct limit_info infos[] = {
+#define LIMIT(field, option, scale, value, max, text)                                              \
+    {option, scale, value, max, offsetof(struct server_limits, field)},
+#include "server/limits.def"
+#undef LIMIT
+};
+
+static u64 *field_of(struct server_limits *limits, const struct limit_info *info)
+{
+    return (u64 *)(void *)((u8 *)limits + info->offset);
+}
+
+struct server_limits server_limits_default(void)
+{
+    struct server_limits limits;
+    for (size_t i = 0; i < COUNT_OF(infos); i++)
+        *field_of(&limits, &infos[i]) = infos[i].value * infos[i].scale;
+    return limits;
+}
+
+/* A decimal number from 1 to max; no signs, no spaces. */
+static bool parse_number(const char *text, u64 max, u64 *out)
+{
+    u64 value = 0;
+    for (const char *c = text; *c != 0; c++) {
+        if (*c < '0' || *c > '9' || value > max)
+            return false;
+        value = value * 10 + (u64)(*c - '0');
+    }
+    *out = value;
+    return value >= 1 && value <= max;
+}
+
+bool server_limits_set(struct server_limits *limits, const char *option, const char *text,
+                       struct err *err)
+{
+    for (size_t i = 0; i < COUNT_OF(infos); i++) {
+        u64 value;
+        if (strcmp(infos[i].option, option) != 0)
+            continue;
+        if (!parse_number(text, infos[i].max, &value))
+            return err_set(err, ERR_USAGE, ERR_NO_AT,
+                           "--%s takes a whole number from 1 to %llu, not \"%s\"", option,
+                           (unsigned long long)infos[i].max, text);
+        *field_of(limits, &infos[i]) = value * infos[i].scale;
+        return true;
+    }
+    return err_set(err, ERR_USAGE, ERR_NO_AT, "there is no limit --%s", option);
+}

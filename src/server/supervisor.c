@@ -1,0 +1,356 @@
+#include "server/supervisor.h"
+#include "base/arena.h"
+#include "base/check.h"
+#include "base/file.h"
+#include "proc/spawn.h"
+#include "server/worker_args.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define BACKLOG          4096
+#define HOST_MAX         256
+#define YOUNG_NS         ((u64)1000000000) /* a worker dead before this age is "failing" */
+#define BACKOFF_FIRST_NS ((u64)10000000)
+#define BACKOFF_MAX_NS   ((u64)5000000000)
+#define DRAIN_MARGIN_NS  ((u64)1000000000) /* for a worker to end itself before it is killed */
+
+struct child {
+    pid_t pid; /* 0: not running */
+    u64 started_ns;
+    u64 start_at_ns; /* when not running: the time for the next attempt */
+    u64 backoff_ns;
+};
+
+struct supervisor {
+    const struct server_options *options;
+    struct arena arena;
+    struct child *children;
+    u32 child_count;
+    int listener, signals, board_fd, key_fd;
+    struct scoreboard *board;
+    char url[HOST_MAX + 32];
+    bool draining;
+    u64 kill_at_ns; /* while draining */
+};
+
+/* ---- the listening socket ---- */
+
+/* "HOST:PORT", "[V6]:PORT", ":PORT" (all addresses). */
+static bool split_address(const char *address, char host[HOST_MAX], const char **port,
+                          struct err *err)
+{
+    const char *colon = strrchr(address, ':');
+    size_t len = colon == NULL ? 0 : (size_t)(colon - address);
+    bool is_v6 = len >= 2 && address[0] == '[' && address[len - 1] == ']';
+    if (colon == NULL || colon[1] == 0 || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
+        len >= HOST_MAX || (!is_v6 && memchr(address, ':', len) != NULL))
+        return err_set(err, ERR_USAGE, ERR_NO_AT,
+                       "--addr takes HOST:PORT, for example 127.0.0.1:8080, not \"%s\"", address);
+    memcpy(host, address + is_v6, len - 2 * is_v6);
+    host[len - 2 * is_v6] = 0;
+    *port = colon + 1;
+    return true;
+}
+
+static bool bind_listener(struct supervisor *s, const struct addrinfo *at, struct err *err)
+{
+    const char *address = s->options->address;
+    int one = 1;
+    s->listener = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (s->listener < 0)
+        return err_sys(err, "cannot make a socket for %s", address);
+    setsockopt(s->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(s->listener, at->ai_addr, at->ai_addrlen) == 0 && listen(s->listener, BACKLOG) == 0)
+        return true;
+    const char *advice = errno == EADDRINUSE ? "choose another port with --addr"
+                         : errno == EACCES   ? "ports below 1024 need more rights"
+                                             : "is it an address of this machine?";
+    err_set(err, ERR_SYSTEM, ERR_NO_AT, "cannot listen on %s: %s; %s", address, strerror(errno),
+            advice);
+    fd_close(&s->listener);
+    return false;
+}
+
+static bool name_listener(struct supervisor *s, struct err *err)
+{
+    struct sockaddr_storage at;
+    socklen_t len = sizeof at;
+    char host[HOST_MAX], port[16];
+    if (getsockname(s->listener, (struct sockaddr *)&at, &len) != 0 ||
+        getnameinfo((struct sockaddr *)&at, len, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return err_sys(err, "cannot tell the address of the listening socket");
+    bool is_v6 = strchr(host, ':') != NULL;
+    snprintf(s->url, sizeof s->url, "http://%s%s%s:%s", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
+             port);
+    return true;
+}
+
+static bool open_listener(struct supervisor *s, struct err *err)
+{
+    char host[HOST_MAX];
+    const char *port;
+    if (!split_address(s->options->address, host, &port, err))
+        return false;
+    struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                             .ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    int bad = getaddrinfo(host[0] == 0 ? NULL : host, port, &hints, &found);
+    if (bad != 0)
+        return err_set(err, ERR_USAGE, ERR_NO_AT, "--addr %s: %s", s->options->address,
+                       gai_strerror(bad));
+    bool ok = bind_listener(s, found, err) && name_listener(s, err);
+    freeaddrinfo(found);
+    return ok;
+}
+
+/* ---- workers ---- */
+
+static bool start_worker(struct supervisor *s, u32 index, int ready_fd, struct err *err)
+{
+    struct child *child = &s->children[index];
+    int fds[WORKER_FDS] = {
+        [WORKER_FD_LISTENER] = s->listener,
+        [WORKER_FD_BOARD] = s->board_fd,
+        [WORKER_FD_READY] = ready_fd,
+        [WORKER_FD_KEY] = s->key_fd,
+    };
+    arena_reset(&s->arena);
+    char **argv =
+        worker_args_make(&s->arena, index, ready_fd >= 0 ? s->url : NULL, &s->options->limits,
+                         s->options->modules, s->options->module_count);
+    struct scoreboard_worker *block = &s->board->workers[index];
+    memset(block, 0, sizeof *block);
+    child->started_ns = clock_monotonic_ns();
+    return proc_spawn(NULL, argv, fds, WORKER_FDS, &child->pid, err);
+}
+
+/* A worker that dies young is not started again at once: 10 ms, 20 ms, ... 5 s. */
+static void plan_restart(struct child *child)
+{
+    u64 now = clock_monotonic_ns();
+    bool is_young = now - child->started_ns < YOUNG_NS;
+    u64 delay = !is_young ? 0 : child->backoff_ns;
+    child->backoff_ns =
+        !is_young ? BACKOFF_FIRST_NS
+                  : min_u64(max_u64(2 * child->backoff_ns, BACKOFF_FIRST_NS), BACKOFF_MAX_NS);
+    child->pid = 0;
+    child->start_at_ns = now + delay;
+}
+
+static void reap(struct supervisor *s)
+{
+    int status;
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+        for (u32 i = 0; i < s->child_count; i++) {
+            struct child *child = &s->children[i];
+            if (child->pid != pid)
+                continue;
+            plan_restart(child);
+            if (s->draining && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+                continue;
+            char text[64];
+            proc_status_text(status, text, sizeof text);
+            fprintf(stderr, "weir: worker %u (process %d) ended: %s%s\n", i, (int)pid, text,
+                    s->draining ? "" : "; starting another");
+        }
+    }
+}
+
+static void restart_due(struct supervisor *s)
+{
+    u64 now = clock_monotonic_ns();
+    for (u32 i = 0; i < s->child_count; i++) {
+        struct err err = {0};
+        struct child *child = &s->children[i];
+        if (child->pid != 0 || child->start_at_ns > now)
+            continue;
+        if (!start_worker(s, i, -1, &err)) {
+            fprintf(stderr, "weir: worker %u: %s\n", i, err.text);
+            child->pid = 0;
+            child->start_at_ns = now + BACKOFF_MAX_NS;
+        }
+    }
+}
+
+static void signal_all(const struct supervisor *s, int number)
+{
+    for (u32 i = 0; i < s->child_count; i++)
+        if (s->children[i].pid > 0)
+            kill(s->children[i].pid, number);
+}
+
+/* ---- the first worker ---- */
+
+/* Reads what worker 0 says of its start into why, up to its end; a signal to stop kills it. */
+static size_t listen_to_first(const struct supervisor *s, int ready_fd, char *why, size_t why_len)
+{
+    size_t len = 0;
+    while (len < why_len) {
+        struct pollfd watched[] = {{.fd = ready_fd, .events = POLLIN},
+                                   {.fd = s->signals, .events = POLLIN}};
+        if (poll(watched, COUNT_OF(watched), -1) < 0)
+            continue;
+        struct signalfd_siginfo info;
+        while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info)
+            if (info.ssi_signo != SIGCHLD)
+                kill(s->children[0].pid, SIGKILL);
+        if (watched[0].revents == 0)
+            continue;
+        ssize_t got = read(ready_fd, why + len, why_len - len);
+        if (got <= 0)
+            break;
+        len += (size_t)got;
+    }
+    return len;
+}
+
+/* Waits for worker 0 to serve: what keeps it from starting would keep all of them. It says "\n"
+ * when it serves, else "CODE TEXT". */
+static bool start_first(struct supervisor *s, struct err *err)
+{
+    int ready[2];
+    if (pipe2(ready, O_CLOEXEC) != 0)
+        return err_sys(err, "cannot make a pipe");
+    char why[ERR_TEXT_MAX + 64], code[64];
+    bool ok = start_worker(s, 0, ready[1], err);
+    fd_close(&ready[1]);
+    size_t len = ok ? listen_to_first(s, ready[0], why, sizeof why - 1) : 0;
+    fd_close(&ready[0]);
+    if (!ok || (len == 1 && why[0] == '\n'))
+        return ok;
+    int status, used = 0;
+    waitpid(s->children[0].pid, &status, 0);
+    why[len] = 0;
+    if (sscanf(why, "%63s %n", code, &used) == 1 && used > 0)
+        return err_set(err, err_code_from_text(code), ERR_NO_AT, "%s", why + used);
+    proc_status_text(status, why, sizeof why);
+    return err_set(err, ERR_INTERNAL, ERR_NO_AT, "the first worker ended at its start: %s", why);
+}
+
+/* ---- life ---- */
+
+static u32 core_count(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0)
+        return 1;
+    return (u32)max_u64((u64)CPU_COUNT(&set), 1);
+}
+
+static bool open_board(struct supervisor *s, struct err *err)
+{
+    s->board_fd = memfd_create("weir-scoreboard", MFD_CLOEXEC);
+    if (s->board_fd < 0 || ftruncate(s->board_fd, (off_t)sizeof *s->board) != 0)
+        return err_sys(err, "cannot make the scoreboard");
+    void *at = mmap(NULL, sizeof *s->board, PROT_READ | PROT_WRITE, MAP_SHARED, s->board_fd, 0);
+    if (at == MAP_FAILED)
+        return err_sys(err, "cannot map the scoreboard");
+    s->board = at;
+    s->board->version = SCOREBOARD_VERSION;
+    return true;
+}
+
+static bool open_signals(struct supervisor *s, struct err *err)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (s->signals < 0 || sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+        return err_sys(err, "cannot watch signals");
+    return true;
+}
+
+static void begin_drain(struct supervisor *s)
+{
+    if (s->draining) {
+        signal_all(s, SIGKILL);
+        return;
+    }
+    s->draining = true;
+    s->kill_at_ns = clock_monotonic_ns() + s->options->limits.drain_ns + DRAIN_MARGIN_NS;
+    fd_close(&s->listener);
+    signal_all(s, SIGTERM);
+}
+
+static void take_signals(struct supervisor *s)
+{
+    struct signalfd_siginfo info;
+    while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info)
+        if (info.ssi_signo != SIGCHLD)
+            begin_drain(s);
+    reap(s);
+}
+
+static bool any_running(const struct supervisor *s)
+{
+    for (u32 i = 0; i < s->child_count; i++)
+        if (s->children[i].pid > 0)
+            return true;
+    return false;
+}
+
+/* Milliseconds until the next planned start or kill; -1: nothing is planned. */
+static int next_wait_ms(const struct supervisor *s)
+{
+    u64 at = s->draining ? s->kill_at_ns : UINT64_MAX, now = clock_monotonic_ns();
+    for (u32 i = 0; i < s->child_count && !s->draining; i++)
+        if (s->children[i].pid == 0)
+            at = min_u64(at, s->children[i].start_at_ns);
+    if (at == UINT64_MAX)
+        return -1;
+    return at <= now ? 0 : (int)min_u64((at - now) / 1000000 + 1, 60000);
+}
+
+static void watch_over(struct supervisor *s)
+{
+    while (!s->draining || any_running(s)) {
+        if (!s->draining)
+            restart_due(s);
+        struct pollfd watched = {.fd = s->signals, .events = POLLIN};
+        if (poll(&watched, 1, next_wait_ms(s)) > 0)
+            take_signals(s);
+        if (s->draining && clock_monotonic_ns() >= s->kill_at_ns)
+            signal_all(s, SIGKILL);
+    }
+}
+
+bool server_supervise(const struct server_options *options, struct err *err)
+{
+    struct supervisor s = {
+        .options = options, .listener = -1, .signals = -1, .board_fd = -1, .key_fd = -1};
+    arena_init(&s.arena, 64 * MIB);
+    s.child_count = options->workers > 0 ? options->workers : core_count();
+    s.child_count = (u32)min_u64(s.child_count, SCOREBOARD_WORKERS_MAX);
+    s.children = check_alloc(SCOREBOARD_WORKERS_MAX * sizeof *s.children);
+    s.key_fd = worker_key_file(options->mac_key, err);
+    bool ok = s.key_fd >= 0 && open_listener(&s, err) && open_board(&s, err) &&
+              open_signals(&s, err) && start_first(&s, err);
+    if (ok)
+        watch_over(&s);
+    fd_close(&s.listener);
+    fd_close(&s.signals);
+    fd_close(&s.board_fd);
+    fd_close(&s.key_fd);
+    if (s.board != NULL)
+        munmap(s.board, sizeof *s.board);
+    free(s.children);
+    arena_fini(&s.arena);
+    return ok;
+}
