@@ -49,6 +49,10 @@ struct wasm_op_info {
 /* Facts of an opcode; never NULL for op < WASM_OP_COUNT. */
 const struct wasm_op_info *wasm_op_info(enum wasm_op op);
 
+/* log2 of the bytes that a load or store touches: 2 for i32.load, 0 for i64.store8; for any other
+ * opcode 0. */
+u32 wasm_op_access_log2(enum wasm_op op);
+
 /* A block type: -64 (0x40) means no results, another negative number one result of that value
  * type (its byte minus 128), else the index of a function type. spec: binary, blocktype */
 #define WASM_BLOCK_EMPTY (-64)

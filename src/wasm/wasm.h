@@ -144,7 +144,8 @@ struct wasm_module {
     u32 type_count, import_count, func_count, table_count, memory_count, global_count;
     u32 export_count, elem_count, data_count, section_count, local_name_count;
     u32 func_import_count, table_import_count, memory_import_count, global_import_count;
-    u32 start; /* function index, or WASM_NONE */
+    u32 start;               /* function index, or WASM_NONE */
+    u32 declared_data_count; /* of the data count section, or WASM_NONE */
 };
 
 /* Decodes every section and every function's locals and instructions boundaries as far as needed
@@ -173,6 +174,7 @@ struct wasm_func_type wasm_block_type(const struct wasm_module *m, i64 block_typ
 
 const char *wasm_valtype_text(u8 type);              /* "i32" */
 const char *wasm_extern_text(enum wasm_extern kind); /* "function" */
+const char *wasm_section_text(u8 id);                /* "type"; "custom" for id 0 */
 
 /* Deterministic dumps for people and golden tests, as text lines appended to out. */
 void wasm_print_sections(const struct wasm_module *m, struct buf *out);
