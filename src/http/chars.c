@@ -1,0 +1,83 @@
+#include "http/internal.h"
+#include <string.h>
+
+/* The letters of chars.def are short names for this file only. */
+enum {
+    T = HTTP_SET_T,
+    V = HTTP_SET_V,
+    P = HTTP_SET_P,
+    H = HTTP_SET_H,
+    D = HTTP_SET_D,
+    X = HTTP_SET_X,
+};
+
+const u8 http_char_sets[256] = {
+#define CHARS(first, last, sets) [(first)...(last)] = (sets),
+#include "http/chars.def"
+#undef CHARS
+};
+
+bool http_text_is(struct http_text text, const char *name)
+{
+    if (strlen(name) != text.len)
+        return false;
+    for (size_t i = 0; i < text.len; i++)
+        if (http_lower((u8)text.bytes[i]) != (u8)name[i])
+            return false;
+    return true;
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static struct http_text trimmed(const char *from, const char *to)
+{
+    while (from < to && is_space(*from))
+        from++;
+    while (to > from && is_space(to[-1]))
+        to--;
+    return (struct http_text){from, (size_t)(to - from)};
+}
+
+bool http_list_next(struct http_text *list, struct http_text *member)
+{
+    if (list->bytes == NULL)
+        return false;
+    const char *end = list->bytes + list->len;
+    const char *comma = memchr(list->bytes, ',', list->len);
+    *member = trimmed(list->bytes, comma != NULL ? comma : end);
+    if (comma == NULL)
+        *list = (struct http_text){NULL, 0};
+    else
+        *list = (struct http_text){comma + 1, (size_t)(end - comma - 1)};
+    return true;
+}
+
+bool http_list_has(struct http_text list, const char *member)
+{
+    struct http_text item;
+    while (http_list_next(&list, &item)) {
+        const char *end = item.len == 0 ? NULL : memchr(item.bytes, ';', item.len);
+        if (end != NULL)
+            item = trimmed(item.bytes, end);
+        if (http_text_is(item, member))
+            return true;
+    }
+    return false;
+}
+
+size_t http_percent_decode(struct http_text text, char *out)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        u8 c = (u8)text.bytes[i];
+        if (c == '%' && text.len - i > 2) {
+            c = (u8)(http_hex((u8)text.bytes[i + 1]) << 4 | http_hex((u8)text.bytes[i + 2]));
+            i += 2;
+        }
+        out[len++] = (char)c;
+    }
+    return len;
+}

@@ -1,0 +1,51 @@
+/*
+ * http/internal.h -- character sets shared by the parser's files.
+ */
+#pragma once
+#include "http/http.h"
+
+enum http_set {
+    HTTP_SET_T = 1,
+    HTTP_SET_V = 2,
+    HTTP_SET_P = 4,
+    HTTP_SET_H = 8,
+    HTTP_SET_D = 16,
+    HTTP_SET_X = 32,
+};
+
+extern const u8 http_char_sets[256];
+
+static inline bool http_in_set(u8 c, enum http_set set)
+{
+    return (http_char_sets[c] & set) != 0;
+}
+
+static inline u8 http_lower(u8 c)
+{
+    return c >= 'A' && c <= 'Z' ? (u8)(c | 0x20) : c;
+}
+
+/* Value of a hexadecimal digit. */
+static inline u8 http_hex(u8 c)
+{
+    return c <= '9' ? (u8)(c - '0') : (u8)(http_lower(c) - 'a' + 10);
+}
+
+/* Compares without regard to case; name is lower case. */
+bool http_text_is(struct http_text text, const char *name);
+
+/* Takes the next member off a comma-separated list, without whitespace around it; an empty member
+ * has length 0. False at the end of the list. spec: RFC 9110 section 5.6.1 */
+bool http_list_next(struct http_text *list, struct http_text *member);
+
+/* Reads one request line or field line [at, at + len) of head, without its CRLF. */
+MUST_CHECK bool http_request_line_read(struct http_parser *p, const u8 *head, struct http_span line,
+                                       struct err *err);
+MUST_CHECK bool http_field_line_read(struct http_parser *p, const u8 *head, struct http_span line,
+                                     struct err *err);
+
+/* What can only be judged once all fields are known: Host, framing, keep-alive. */
+MUST_CHECK bool http_fields_finish(struct http_parser *p, struct err *err);
+
+/* True for host [":" port], the form of a Host field and of an authority without user. */
+bool http_host_valid(struct http_text host);

@@ -1,0 +1,111 @@
+#include "http/http.h"
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    int status;
+    const char *text;
+} statuses[] = {
+#define STATUS(status, text) {status, text},
+#include "http/status.def"
+#undef STATUS
+};
+
+const char *http_status_text(int status)
+{
+    for (size_t i = 0; i < COUNT_OF(statuses); i++)
+        if (statuses[i].status == status)
+            return statuses[i].text;
+    return "";
+}
+
+/* A decimal number, without the cost of formatted printing. */
+static void add_number(struct buf *out, u64 number)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    buf_add(out, digits + at, sizeof digits - at);
+}
+
+static void add_field(struct buf *out, const char *name, const char *value)
+{
+    if (value == NULL)
+        return;
+    buf_add_text(out, name);
+    buf_add_text(out, ": ");
+    buf_add_text(out, value);
+    buf_add_text(out, "\r\n");
+}
+
+static const char *connection_option(const struct http_response *response)
+{
+    if (!response->keep_alive)
+        return "close";
+    return response->minor == 0 ? "keep-alive" : NULL;
+}
+
+void http_response_add(struct buf *out, const struct http_response *response)
+{
+    buf_add_text(out, "HTTP/1.1 ");
+    add_number(out, (u64)response->status);
+    buf_add_byte(out, ' ');
+    buf_add_text(out, http_status_text(response->status));
+    buf_add_text(out, "\r\n");
+    add_field(out, "Date", response->date);
+    add_field(out, "Content-Type", response->content_type);
+    buf_add_text(out, "Content-Length: ");
+    add_number(out, response->content_length);
+    buf_add_text(out, "\r\n");
+    add_field(out, "Allow", response->allow);
+    if (response->retry_after_s > 0) {
+        buf_add_text(out, "Retry-After: ");
+        add_number(out, response->retry_after_s);
+        buf_add_text(out, "\r\n");
+    }
+    add_field(out, "Connection", connection_option(response));
+    add_field(out, "weir-request-id", response->request_id);
+    buf_add_text(out, "\r\n");
+}
+
+static bool is_leap_year(int year)
+{
+    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
+
+struct civil_date {
+    int year, month, day; /* month and day from 1 */
+};
+
+/* The date that many days after 1970-01-01. */
+static struct civil_date date_from_days(int days)
+{
+    static const int month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    struct civil_date date = {.year = 1970, .month = 1};
+    for (; days >= 365 + is_leap_year(date.year); date.year++)
+        days -= 365 + is_leap_year(date.year);
+    for (;; date.month++) {
+        int count = month_days[date.month - 1] + (date.month == 2 && is_leap_year(date.year));
+        if (days < count)
+            break;
+        days -= count;
+    }
+    date.day = days + 1;
+    return date;
+}
+
+void http_date_format(i64 unix_seconds, char out[HTTP_DATE_BYTES])
+{
+    static const char days[] = "ThuFriSatSunMonTueWed"; /* 1970-01-01 was a Thursday */
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    i64 latest = 253402300799; /* the end of the year 9999: four digits */
+    i64 now = unix_seconds < 0 ? 0 : unix_seconds > latest ? latest : unix_seconds;
+    struct civil_date date = date_from_days((int)(now / 86400));
+    int second = (int)(now % 86400);
+    snprintf(out, HTTP_DATE_BYTES, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
+             days + now / 86400 % 7 * 3, date.day, months + (size_t)(date.month - 1) * 3, date.year,
+             second / 3600, second / 60 % 60, second % 60);
+}
