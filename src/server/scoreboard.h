@@ -27,7 +27,8 @@ static_assert(sizeof(struct scoreboard_worker) == 128, "a block fills two cache 
 
 struct scoreboard {
     u64 version;
-    u64 spare[15];
+    u64 supervisor_pid;
+    u64 spare[14];
     struct scoreboard_worker workers[SCOREBOARD_WORKERS_MAX];
 };
 

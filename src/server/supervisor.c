@@ -261,6 +261,7 @@ static bool open_board(struct supervisor *s, struct err *err)
         return err_sys(err, "cannot map the scoreboard");
     s->board = at;
     s->board->version = SCOREBOARD_VERSION;
+    s->board->supervisor_pid = (u64)getpid();
     return true;
 }
 

@@ -98,6 +98,8 @@ static bool read_descriptors(u64 index, struct server_worker_config *config, str
     if (board == MAP_FAILED)
         return err_sys(err, "cannot map the scoreboard");
     CHECK(board->version == SCOREBOARD_VERSION && index < SCOREBOARD_WORKERS_MAX);
+    if (board->supervisor_pid != (u64)getppid())
+        return err_set(err, ERR_SYSTEM, ERR_NO_AT, "the supervisor has gone");
     config->board = &board->workers[index];
     fd_close(&key_fd);
     fd_close(&board_fd);

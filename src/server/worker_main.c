@@ -25,8 +25,6 @@ int server_worker_main(int argc, char **argv)
     signal(SIGINT, SIG_IGN); /* the terminal's Ctrl-C is for the supervisor */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     bool ok = worker_args_read(argc, argv, &arena, &config, &err);
-    if (ok && getppid() == 1)
-        ok = err_set(&err, ERR_SYSTEM, ERR_NO_AT, "the supervisor has gone");
     if (ok) {
         board_set(&config.board->pid, (u64)getpid());
         ok = server_worker_run(&config, &err);

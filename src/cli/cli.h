@@ -1,0 +1,41 @@
+/*
+ * cli/cli.h -- the commands of weir. One row in command.def, its options in option.def, one
+ * function here; usage, help and the list of commands follow the tables.
+ */
+#pragma once
+#include "base/err.h"
+#include "proc/compile.h"
+#include "server/worker.h"
+
+/* Every command: argv[0] is its name. Returns an exit status; errors have been printed. */
+typedef int cli_command(int argc, char **argv);
+#define COMMAND(name, arguments, summary) cli_command cli_##name;
+#include "cli/command.def"
+#undef COMMAND
+
+/* What the options of serve and run say; each command knows its own part. */
+struct cli_options {
+    const char *address, *invoke, *cache_path;
+    u32 workers, repeat;
+    struct proc_compile_options compile;
+    struct server_limits limits;
+    char **rest; /* arguments that are no options, in order */
+    int rest_count;
+};
+
+/* Reads the options of `command` from argv; `--` ends them. stop_at_rest: so does the first
+ * argument that is no option once --invoke and a file are known (its value may be negative).
+ * errors: ERR_USAGE. *wants_help: --help was there. */
+MUST_CHECK bool cli_options_read(struct cli_options *out, const char *command, int argc,
+                                 char **argv, bool *wants_help, struct err *err);
+
+/* Usage, options and limits of a command, to standard output. */
+void cli_help_print(const char *command);
+
+/* "weir: TEXT (at offset 0x..)" to standard error; returns the exit status of the error. */
+int cli_fail(const struct err *err);
+
+/* Compiles one file, with a progress line on a capable terminal. */
+MUST_CHECK bool cli_compile(struct proc_cache *cache, const char *path,
+                            const struct cli_options *options, struct proc_artifact *out,
+                            struct err *err);

@@ -1,0 +1,53 @@
+#include "cli/cli.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int cli_fail(const struct err *err)
+{
+    fprintf(stderr, "weir: %s", err->text);
+    if (err->at != ERR_NO_AT)
+        fprintf(stderr, " (at offset 0x%" PRIx64 ")", err->at);
+    fputc('\n', stderr);
+    return err_code_exit(err->code);
+}
+
+int cli_version(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    printf("weir %s\n", WEIR_VERSION);
+    return 0;
+}
+
+int cli_help(int argc, char **argv)
+{
+    cli_help_print(argc > 1 ? argv[1] : NULL);
+    return 0;
+}
+
+/* A terminal on which a line may be drawn over. */
+static bool terminal_is_able(void)
+{
+    const char *term = getenv("TERM");
+    return isatty(STDERR_FILENO) && term != NULL && term[0] != 0 && strcmp(term, "dumb") != 0;
+}
+
+static void show_progress(void *user, const char *path, u32 permille)
+{
+    (void)user;
+    fprintf(stderr, "\rcompiling %s %3u %%", path, permille / 10);
+}
+
+bool cli_compile(struct proc_cache *cache, const char *path, const struct cli_options *options,
+                 struct proc_artifact *out, struct err *err)
+{
+    bool able = terminal_is_able();
+    bool ok = proc_compile_file(cache, path, &options->compile, able ? show_progress : NULL, NULL,
+                                out, err);
+    if (able && (!ok || !out->was_cached))
+        fprintf(stderr, "\r\x1b[K");
+    return ok;
+}

@@ -1,0 +1,168 @@
+#include "cli/cli.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct option_row {
+    const char *command, *name, *argument, *text;
+};
+
+static const struct option_row option_rows[] = {
+#define OPTION(command, name, argument, text) {#command, name, argument, text},
+#include "cli/option.def"
+#undef OPTION
+#define LIMIT(field, option, scale, value, max, text) {"serve", option, "N", text " (" #value ")"},
+#include "server/limits.def"
+#undef LIMIT
+    {"run", "cpu-ms", "N", "processor time of the call, milliseconds (1000)"},
+    {"run", "wall-ms", "N", "time of the call, milliseconds (10000)"},
+    {"run", "memory-mib", "N", "linear memory, MiB (128)"},
+};
+
+static const struct {
+    const char *name, *arguments, *summary;
+} command_rows[] = {
+#define COMMAND(name, arguments, summary) {#name, arguments, summary},
+#include "cli/command.def"
+#undef COMMAND
+};
+
+/* ---- help ---- */
+
+static void print_commands(void)
+{
+    printf("weir %s -- WebAssembly functions behind HTTP, native speed, a fresh instance for every "
+           "request\n\nusage: weir COMMAND ...\n\n",
+           WEIR_VERSION);
+    for (size_t i = 0; i < COUNT_OF(command_rows); i++)
+        printf("  %-8s %s\n", command_rows[i].name, command_rows[i].summary);
+    printf("\n`weir help COMMAND` explains one.\n");
+}
+
+void cli_help_print(const char *command)
+{
+    for (size_t i = 0; i < COUNT_OF(command_rows); i++) {
+        if (command == NULL || strcmp(command_rows[i].name, command) != 0)
+            continue;
+        printf("usage: weir %s %s\n\n%s\n", command, command_rows[i].arguments,
+               command_rows[i].summary);
+        bool is_first = true;
+        for (size_t k = 0; k < COUNT_OF(option_rows); k++) {
+            const struct option_row *row = &option_rows[k];
+            if (strcmp(row->command, command) != 0)
+                continue;
+            char left[48];
+            snprintf(left, sizeof left, "--%s %s", row->name, row->argument);
+            printf("%s  %-22s %s\n", is_first ? "\n" : "", left, row->text);
+            is_first = false;
+        }
+        return;
+    }
+    print_commands();
+}
+
+/* ---- reading ---- */
+
+static const struct option_row *find_row(const char *command, const char *name, size_t name_len)
+{
+    for (size_t i = 0; i < COUNT_OF(option_rows); i++)
+        if (strcmp(option_rows[i].command, command) == 0 &&
+            strlen(option_rows[i].name) == name_len &&
+            memcmp(option_rows[i].name, name, name_len) == 0)
+            return &option_rows[i];
+    return NULL;
+}
+
+static bool read_count(const char *name, const char *text, u32 max, u32 *out, struct err *err)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+    if (text[0] < '0' || text[0] > '9' || *end != 0 || value < 1 || value > max)
+        return err_set(err, ERR_USAGE, ERR_NO_AT,
+                       "--%s takes a whole number from 1 to %u, not \"%s\"", name, max, text);
+    *out = (u32)value;
+    return true;
+}
+
+static bool read_tier(const char *text, enum proc_tier *out, struct err *err)
+{
+    bool is_quick = strcmp(text, "quick") == 0;
+    if (!is_quick && strcmp(text, "best") != 0)
+        return err_set(err, ERR_USAGE, ERR_NO_AT, "--opt takes quick or best, not \"%s\"", text);
+    *out = is_quick ? PROC_TIER_QUICK : PROC_TIER_BEST;
+    return true;
+}
+
+static bool take_option(struct cli_options *o, const char *name, const char *value, struct err *err)
+{
+    if (strcmp(name, "addr") == 0)
+        o->address = value;
+    else if (strcmp(name, "invoke") == 0)
+        o->invoke = value;
+    else if (strcmp(name, "cache") == 0)
+        o->cache_path = value;
+    else if (strcmp(name, "strict-traps") == 0)
+        o->compile.strict_traps = true;
+    else if (strcmp(name, "workers") == 0)
+        return read_count(name, value, SCOREBOARD_WORKERS_MAX, &o->workers, err);
+    else if (strcmp(name, "repeat") == 0)
+        return read_count(name, value, 10000000, &o->repeat, err);
+    else if (strcmp(name, "opt") == 0)
+        return read_tier(value, &o->compile.tier, err);
+    else
+        return server_limits_set(&o->limits, name, value, err);
+    return true;
+}
+
+/* One "--name", "--name=value" or "--name value" at argv[*at]; leaves *at at its last word. */
+static bool read_option(struct cli_options *o, const char *command, int argc, char **argv, int *at,
+                        struct err *err)
+{
+    const char *name = argv[*at] + 2, *equals = strchr(name, '=');
+    size_t name_len = equals == NULL ? strlen(name) : (size_t)(equals - name);
+    const struct option_row *row = find_row(command, name, name_len);
+    if (argv[*at][1] != '-' || row == NULL)
+        return err_set(err, ERR_USAGE, ERR_NO_AT, "weir %s has no option %s; see `weir help %s`",
+                       command, argv[*at], command);
+    const char *value = equals == NULL ? NULL : equals + 1;
+    if (row->argument[0] == 0 && value != NULL)
+        return err_set(err, ERR_USAGE, ERR_NO_AT, "--%s takes no value", row->name);
+    if (row->argument[0] != 0 && value == NULL) {
+        if (*at + 1 >= argc)
+            return err_set(err, ERR_USAGE, ERR_NO_AT, "--%s needs %s", row->name, row->argument);
+        value = argv[++*at];
+    }
+    return take_option(o, row->name, value, err);
+}
+
+bool cli_options_read(struct cli_options *out, const char *command, int argc, char **argv,
+                      bool *wants_help, struct err *err)
+{
+    *wants_help = false;
+    *out = (struct cli_options){
+        .address = "127.0.0.1:8080",
+        .compile = {.tier = PROC_TIER_BEST},
+        .limits = server_limits_default(),
+        .rest = argv, /* the words that are no options move to the front */
+    };
+    for (int at = 1; at < argc; at++) {
+        /* After `--invoke EXPORT FILE` come the arguments of the call: "-1" is no option. */
+        bool is_rest = out->invoke != NULL && out->rest_count > 0 &&
+                       (argv[at][1] != '-' ||
+                        find_row(command, argv[at] + 2, strcspn(argv[at] + 2, "=")) == NULL);
+        if (strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0) {
+            *wants_help = true;
+            return true;
+        }
+        if (strcmp(argv[at], "--") == 0) {
+            for (at++; at < argc; at++)
+                out->rest[out->rest_count++] = argv[at];
+        } else if (argv[at][0] == '-' && argv[at][1] != 0 && !is_rest) {
+            if (!read_option(out, command, argc, argv, &at, err))
+                return false;
+        } else {
+            out->rest[out->rest_count++] = argv[at];
+        }
+    }
+    return true;
+}
