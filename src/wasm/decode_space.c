@@ -75,15 +75,16 @@ static void decode_import(struct wasm_module *m, struct reader *r, u32 i)
     }
 }
 
-/* One table and one memory is what this version runs; counts before the section are imports. */
+/* One table and one memory is what this version runs; more have a proposal to be named after. */
 static bool table_count_ok(struct reader *r, u64 count)
 {
-    return count <= 1 || wasm_refuse(r, reader_offset(r), WASM_FEATURE_REF_TYPES, "a second table");
+    return count <= WASM_MAX_TABLES ||
+           wasm_refuse(r, reader_offset(r), WASM_FEATURE_REF_TYPES, "a second table");
 }
 
 static bool memory_count_ok(struct reader *r, u64 count)
 {
-    return count <= 1 ||
+    return count <= WASM_MAX_MEMORIES ||
            wasm_refuse(r, reader_offset(r), WASM_FEATURE_MULTI_MEMORY, "a second memory");
 }
 
@@ -117,8 +118,8 @@ bool wasm_funcs_decode(struct wasm_module *m, struct reader *r, struct arena *ar
 
 bool wasm_tables_decode(struct wasm_module *m, struct reader *r, struct arena *arena)
 {
-    u32 count = read_count(r, WASM_MAX_TABLES, "tables");
-    if (!table_count_ok(r, (u64)m->table_count + count))
+    u32 count = read_leb_u32(r);
+    if (!reader_ok(r) || !table_count_ok(r, (u64)m->table_count + count))
         return false;
     m->tables = space_extend(r, arena, m->tables, m->table_count, count, sizeof *m->tables);
     for (u32 i = 0; i < count && reader_ok(r); i++)
