@@ -1,0 +1,118 @@
+#include "typed/typed.h"
+#include "base/check.h"
+#include "typed/internal.h"
+#include <stdlib.h>
+#include <string.h>
+
+bool typed_is_callable(const struct rt_func_type *type)
+{
+    for (u32 i = 0; i < type->param_count; i++)
+        if (typed_type_text(type->params[i]) == NULL)
+            return false;
+    for (u32 i = 0; i < type->result_count; i++)
+        if (typed_type_text(type->results[i]) == NULL)
+            return false;
+    return true;
+}
+
+const char *typed_type_text(u8 type)
+{
+    switch ((enum rt_valtype)type) {
+    case RT_I32: return "i32";
+    case RT_I64: return "i64";
+    case RT_F32: return "f32";
+    case RT_F64: return "f64";
+    case RT_FUNCREF: break;
+    }
+    return NULL;
+}
+
+void typed_param_name(const struct rt_export *func, u32 index, struct buf *out)
+{
+    if (index < func->param_name_count && func->param_names[index].len > 0)
+        buf_add(out, func->param_names[index].bytes, func->param_names[index].len);
+    else
+        buf_add_format(out, "p%u", index);
+}
+
+void typed_signature_write(const struct rt_export *func, struct buf *out)
+{
+    const struct rt_func_type *type = func->type;
+    buf_add(out, func->name.bytes, func->name.len);
+    buf_add_byte(out, '(');
+    for (u32 i = 0; i < type->param_count; i++) {
+        buf_add_text(out, i == 0 ? "" : ", ");
+        typed_param_name(func, i, out);
+        buf_add_format(out, ": %s", typed_type_text(type->params[i]));
+    }
+    buf_add_byte(out, ')');
+    for (u32 i = 0; i < type->result_count; i++)
+        buf_add_format(out, "%s%s", i == 0 ? " -> " : ", ", typed_type_text(type->results[i]));
+}
+
+void typed_example_write(const struct rt_func_type *type, struct buf *out)
+{
+    buf_add_byte(out, '[');
+    for (u32 i = 0; i < type->param_count; i++) {
+        bool is_float = type->params[i] == RT_F32 || type->params[i] == RT_F64;
+        buf_add_format(out, is_float ? "%s%u.5" : "%s%u", i == 0 ? "" : ",", i + 1);
+    }
+    buf_add_byte(out, ']');
+}
+
+void typed_results_write(const struct rt_func_type *type, const union abi_value *values,
+                         struct buf *out)
+{
+    if (type->result_count == 0)
+        buf_add_text(out, "null");
+    if (type->result_count > 1)
+        buf_add_byte(out, '[');
+    for (u32 i = 0; i < type->result_count; i++) {
+        buf_add_text(out, i == 0 ? "" : ",");
+        typed_value_write(type->results[i], &values[i], out);
+    }
+    if (type->result_count > 1)
+        buf_add_byte(out, ']');
+}
+
+/* "0x1f" besides decimal. */
+static bool parse_integer(const char *text, unsigned bits, u64 *out)
+{
+    if (text[0] != '0' || (text[1] != 'x' && text[1] != 'X'))
+        return typed_integer_parse((struct typed_text){text, strlen(text)}, bits, out);
+    size_t digits = strspn(text + 2, "0123456789abcdefABCDEF");
+    if (digits == 0 || digits > bits / 4 || text[2 + digits] != 0)
+        return false;
+    *out = strtoull(text + 2, NULL, 16);
+    return true;
+}
+
+static bool parse_argument(u8 type, const char *text, union abi_value *out)
+{
+    char *end;
+    switch ((enum rt_valtype)type) {
+    case RT_I32:
+    case RT_I64: return parse_integer(text, type == RT_I32 ? 32 : 64, &out->u64);
+    case RT_F32: out->f32 = strtof(text, &end); break;
+    case RT_F64: out->f64 = strtod(text, &end); break;
+    case RT_FUNCREF:
+    default: UNREACHABLE();
+    }
+    return end != text && *end == 0;
+}
+
+bool typed_argument_read(const struct rt_export *func, u32 index, const char *text,
+                         union abi_value *out, struct err *err)
+{
+    CHECK(index < func->type->param_count);
+    *out = (union abi_value){0};
+    if (parse_argument(func->type->params[index], text, out))
+        return true;
+    struct buf name;
+    buf_init(&name, ERR_TEXT_MAX);
+    typed_param_name(func, index, &name);
+    err_set(err, ERR_ARGUMENT, ERR_NO_AT, "parameter %.*s (number %u): expected %s, got \"%s\"",
+            (int)name.len, name.bytes, index + 1, typed_type_text(func->type->params[index]), text);
+    buf_fini(&name);
+    return false;
+}
