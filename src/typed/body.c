@@ -244,6 +244,8 @@ static bool read_array(const struct rt_export *func, struct json *j, union abi_v
     u32 count = 0;
     if (!take(j, ']')) {
         do {
+            if (peek(j) == 0 || peek(j) == ']')
+                return count == 0 ? fail_json(j, "a number or \"]\"") : fail_json(j, "a number");
             if (count == func->type->param_count)
                 return fail_count(func, j->err);
             if (!take_value(func, count, j, &out[count]))
