@@ -110,7 +110,7 @@ const struct rt_export *rt_module_export_find(const struct rt_module *module, co
 
 /* Are all imports offered by the host functions added so far, with the right types?
  * errors: ERR_LINK, naming import, type and remedy. */
-MUST_CHECK bool rt_module_check_imports(const struct rt_module *module, struct err *err);
+MUST_CHECK bool rt_module_check_imports(struct rt_module *module, struct err *err);
 
 /* --- instances ------------------------------------------------------------------------------- */
 

@@ -1,0 +1,355 @@
+/*
+ * runtime/internal.h -- what the files of this folder share. No other folder includes it.
+ */
+#pragma once
+#include "abi/artifact.h"
+#include "base/arena.h"
+#include "base/file.h"
+#include "runtime/runtime.h"
+
+#define RT_PAGE_BYTES     ((u64)4096)
+#define RT_STACK_GUARD    MIB
+#define RT_COPY_MAX       (128 * KIB) /* memories up to this size are reset by copying all of it */
+#define RT_RESERVED_BYTES (ABI_GUARD_BEFORE + 4 * GIB + ABI_GUARD_AFTER) /* of one memory */
+#define RT_SLOT_MAPPINGS  5 /* guard, image, zeroed rest, stack, stack guard */
+#define RT_MODULE_BYTES   (512 * MIB)
+#define RT_CODE_BYTES     (2 * GIB)
+#define RT_TABLE_LEN_MAX  ((u64)10000000)
+#define RT_NO_ADDR        UINT64_MAX
+
+/* --- elf.c ----------------------------------------------------------------------------------- */
+
+/* The one executable segment of a code file, relative to its load address. */
+struct rt_elf {
+    u64 text_addr, text_len;
+};
+/* Judges an ELF file before dlopen sees it: nothing in it may run at load time, need another
+ * object or symbol, or be writable and executable. errors: ERR_ARTIFACT with the offset. */
+MUST_CHECK bool rt_elf_check(const u8 *bytes, size_t len, struct rt_elf *out, struct err *err);
+
+/* --- code.c ---------------------------------------------------------------------------------- */
+
+/* A loaded code file; modules that differ only in data share it. */
+struct rt_code {
+    struct rt_code *next; /* of the engine, in any order */
+    u32 refs;
+    char *path;
+    void *handle; /* of dlopen */
+    const struct abi_code *header;
+    const i32 *funcs, *entries, *host_calls; /* as in struct abi_code */
+    i32 *stubs;                              /* entries and host calls, ascending */
+    u32 stub_count;
+    u64 text_start, text_end; /* absolute */
+};
+MUST_CHECK bool rt_code_load(struct rt_code **out, struct rt_engine *engine, const char *path,
+                             const struct digest *mac_key, struct err *err);
+void rt_code_release(struct rt_engine *engine, struct rt_code **code);
+/* The code around pc, or NULL. Async-signal-safe. */
+const struct rt_code *rt_code_find(const struct rt_engine *engine, u64 pc);
+/* The defined function around pc and pc's offset in it; false for stubs. */
+bool rt_code_func_at(const struct rt_code *code, u64 pc, u32 *defined, u64 *offset);
+
+static inline void *rt_code_at(const struct rt_code *code, i32 offset)
+{
+    return offset == 0 ? NULL : (void *)((uintptr_t)code->header + (uintptr_t)(i64)offset);
+}
+
+/* Checks that a file ends in a trailer whose MAC is right. *body_len: the bytes before it. */
+MUST_CHECK bool rt_trailer_check(const struct file_view *file, const struct digest *mac_key,
+                                 const char *what, size_t *body_len, struct err *err);
+
+/* --- module_file.c --------------------------------------------------------------------------- */
+
+enum rt_expr_kind { RT_EXPR_VALUE, RT_EXPR_GLOBAL, RT_EXPR_FUNC, RT_EXPR_NULL };
+struct rt_expr {
+    enum rt_expr_kind kind;
+    u32 index;
+    union abi_value value;
+};
+struct rt_limits {
+    u64 min, max; /* max UINT64_MAX: none */
+};
+struct rt_table_type {
+    u8 reftype;
+    struct rt_limits limits;
+};
+struct rt_memory_type {
+    struct rt_limits limits; /* pages */
+    u32 kind;
+};
+struct rt_global_type {
+    u8 valtype;
+    bool is_mutable;
+};
+struct rt_import {
+    struct rt_text module, field;
+    u32 type; /* of a function */
+    struct rt_table_type table;
+    struct rt_memory_type memory;
+    struct rt_global_type global;
+};
+struct rt_imports {
+    struct rt_import *items;
+    u32 count;
+};
+struct rt_func {
+    u32 type;
+    struct rt_text name;
+};
+struct rt_global {
+    struct rt_global_type type;
+    struct rt_expr init;
+};
+enum rt_segment_mode { RT_SEGMENT_ACTIVE, RT_SEGMENT_PASSIVE, RT_SEGMENT_OTHER };
+struct rt_elem {
+    enum rt_segment_mode mode;
+    u32 table;
+    struct rt_expr at;
+    struct rt_expr *items;
+    u32 item_count;
+};
+struct rt_data {
+    enum rt_segment_mode mode;
+    u32 memory;
+    struct rt_expr at;
+    const u8 *bytes;
+    u64 len;
+};
+
+/* What the module file says. Lists live in the arena, texts and bytes are views into the file. */
+struct rt_module_file {
+    struct digest code_key;
+    struct rt_func_type *types;
+    u64 *type_ids;                /* canonical, one a type; filled by rt_module_load */
+    struct rt_imports imports[4]; /* by enum rt_extern */
+    struct rt_func *funcs;
+    struct rt_table_type *tables;
+    struct rt_memory_type *memories;
+    struct rt_global *globals;
+    struct rt_export *exports;
+    struct rt_elem *elems;
+    struct rt_data *data;
+    u32 type_count, func_count, table_count, memory_count, global_count; /* defined ones */
+    u32 export_count, elem_count, data_count;
+    u32 start; /* UINT32_MAX: none */
+    u64 image_at, image_len;
+};
+/* Decodes the body of a module file and checks every index in it. errors: ERR_ARTIFACT, with
+ * the offset; ERR_LIMIT. */
+MUST_CHECK bool rt_module_file_decode(struct rt_module_file *out, struct arena *arena,
+                                      const u8 *bytes, size_t len, struct err *err);
+
+/* --- artifact.c ------------------------------------------------------------------------------ */
+
+struct rt_module {
+    struct rt_engine *engine;
+    u32 refs;
+    int fd; /* of the module file: images are mapped from it */
+    struct file_view view;
+    struct arena arena;
+    struct rt_code *code;
+    struct rt_module_file file;
+    struct rt_host_func const **hosts; /* one per function import; NULL: not offered */
+    struct abi_layout layout;
+};
+
+static inline u32 rt_import_count(const struct rt_module *module, enum rt_extern kind)
+{
+    return module->file.imports[kind].count;
+}
+/* Type index of a function of the index space. */
+u32 rt_module_func_type(const struct rt_module *module, u32 func);
+struct rt_global_type rt_module_global_type(const struct rt_module *module, u32 global);
+/* Finds the host function for every function import (again), as far as they are offered. */
+void rt_module_bind_hosts(struct rt_module *module);
+/* "(i32, f64) -> i32" into out, cut off at len. Returns out. */
+char *rt_func_type_text(const struct rt_func_type *type, char *out, size_t len);
+
+/* --- types.c --------------------------------------------------------------------------------- */
+
+/* Canonical ids of function types: equal types, in whatever module, have the same id. */
+struct rt_types {
+    struct rt_type_row *rows; /* by id - 1 */
+    u32 count, cap;
+    u32 *buckets; /* ids, 0: empty; a power of two of them, at most half full */
+    u32 bucket_count;
+};
+/* errors: ERR_LIMIT. */
+MUST_CHECK bool rt_type_id(struct rt_types *types, const struct rt_func_type *type, u64 *id,
+                           struct err *err);
+void rt_types_fini(struct rt_types *types);
+
+/* --- memory.c, reset.c ----------------------------------------------------------------------- */
+
+struct rt_memory {
+    struct abi_memory abi; /* first: what compiled code sees */
+    u8 *reservation;       /* NULL: not created */
+    u64 initial_bytes;
+    u64 declared_max; /* pages, UINT64_MAX: none */
+    const u8 *image;  /* the first image_len bytes of a fresh memory */
+    u64 image_len;
+    u64 mapped_len; /* so many of them are mapped from the module file */
+};
+MUST_CHECK bool rt_memory_create(struct rt_memory *memory, const struct rt_module *module,
+                                 u32 defined, struct err *err);
+void rt_memory_destroy(struct rt_memory *memory);
+/* Old size in pages, or UINT64_MAX. spec: core/exec, memory.grow */
+u64 rt_memory_grow(struct rt_memory *memory, u64 delta_pages);
+/* Makes content and size those of a fresh memory. False: the kernel refused; destroy it. */
+MUST_CHECK bool rt_memory_reset(const struct rt_engine *engine, struct rt_memory *memory);
+
+/* A run of pages that may differ from a fresh memory. */
+struct rt_run {
+    u64 start, end;
+};
+/* Finds runs of written pages in [*at, end), at most max, and moves *at behind what was looked at.
+ * Returns their number; *at == end: that was all. */
+u32 rt_dirty_scan(const struct rt_engine *engine, u64 *at, u64 end, struct rt_run *runs, u32 max);
+/* True if the kernel has PAGEMAP_SCAN. */
+bool rt_dirty_scan_works(int pagemap_fd);
+
+/* --- instance.c ------------------------------------------------------------------------------ */
+
+struct rt_table {
+    struct abi_table abi;      /* first */
+    struct abi_entry *entries; /* owned: abi.len + 1 live ones, then as many fresh ones */
+    u64 declared_max;          /* UINT64_MAX: none */
+};
+struct rt_instance {
+    struct rt_module *module; /* retained */
+    struct abi_vmctx *ctx;
+    struct rt_memory *memories; /* defined ones */
+    struct rt_table *tables;
+    struct abi_host *hosts;                        /* one per function import */
+    struct rt_instance *group_next, *group_before; /* ring of linked instances */
+    struct rt_fiber *fiber;                        /* the one it is on, or NULL */
+    bool started; /* the start function has run, or there is none */
+    bool used;    /* guest code has run since it was fresh */
+    struct rt_instance *pool_next;
+};
+/* Puts an instance of a pool back into the state rt_instance_create left it in. False: the system
+ * refused; destroy it. */
+MUST_CHECK bool rt_instance_reset(struct rt_instance *instance);
+struct abi_entry *rt_ctx_func_imports(const struct rt_instance *instance);
+struct abi_memory_ref *rt_ctx_memories(const struct rt_instance *instance);
+struct abi_table **rt_ctx_tables(const struct rt_instance *instance);
+union abi_value *rt_ctx_globals(const struct rt_instance *instance);
+/* The callable for a function of the instance's index space. */
+struct abi_entry rt_instance_entry(const struct rt_instance *instance, u32 func);
+/* Where the value of a global of the index space lies. */
+union abi_value *rt_instance_global(const struct rt_instance *instance, u32 index);
+/* link.c: sets the imports. errors: ERR_LINK. */
+MUST_CHECK bool rt_instance_link(struct rt_instance *instance, const struct rt_provider *providers,
+                                 size_t provider_count, struct err *err);
+
+/* --- fiber.c, signal.c, trap.c ---------------------------------------------------------------- */
+
+/* General registers of a redirected fiber, in the order fiber_x86_64.S loads them. */
+enum rt_reg {
+    RT_REG_RAX,
+    RT_REG_RBX,
+    RT_REG_RCX,
+    RT_REG_RDX,
+    RT_REG_RSI,
+    RT_REG_RDI,
+    RT_REG_RBP,
+    RT_REG_R8,
+    RT_REG_R9,
+    RT_REG_R10,
+    RT_REG_R11,
+    RT_REG_R12,
+    RT_REG_R13,
+    RT_REG_R14,
+    RT_REG_R15,
+    RT_REG_RSP,
+    RT_REG_RIP,
+    RT_REG_RFLAGS,
+    RT_REG_COUNT
+};
+
+enum rt_fiber_state {
+    RT_FIBER_IDLE,  /* nothing on it */
+    RT_FIBER_READY, /* begun, never run */
+    RT_FIBER_RUNNING,
+    RT_FIBER_SUSPENDED,  /* left by a call from host code: sp */
+    RT_FIBER_REDIRECTED, /* left by the tick handler: regs and save */
+    RT_FIBER_ENDED,      /* returned or trapped */
+};
+
+#define RT_FIBER_FIELDS(F)                                                                         \
+    F(struct abi_exec, exec, 0) /* what guest code sees of it */                                   \
+    F(u64, host_sp, 40)         /* of the host code that runs this fiber */                        \
+    F(u64, sp, 48)              /* of the fiber, while it is not running */                        \
+    F(u64, trap_kind, 56)       /* enum abi_trap, not 0: leave for good */                         \
+    F(void *, save, 64)         /* xsave area */                                                   \
+    F(u64, save_mask, 72)                                                                          \
+    F(u64, redirected, 80) /* 1: left by the tick handler */
+struct rt_fiber {
+#define F(type, name, offset) type name;
+    RT_FIBER_FIELDS(F)
+#undef F
+    u64 regs[RT_REG_COUNT]; /* where a handler took it off */
+    struct rt_engine *engine;
+    enum rt_fiber_state state;
+    enum rt_exit exit; /* how it left by rt_switch_out */
+    bool deep;         /* much of the stack may have been touched */
+    bool faulted;      /* regs tell where, and fault_addr what was touched */
+    u64 fault_addr;    /* absolute */
+    const char *host_message;
+    u8 *mapping; /* guard, stack, values and arguments */
+    u64 stack_low, stack_top;
+    union abi_value *args; /* of the call, later its results */
+    struct rt_instance *instance;
+    u32 func;
+    void *user;
+    void *asan_fake;
+    struct rt_trap trap;
+    struct rt_fiber *next_free;
+};
+#define F(type, name, offset)                                                                      \
+    static_assert(offsetof(struct rt_fiber, name) == (offset), "fiber_x86_64.S: " #name " moved");
+RT_FIBER_FIELDS(F)
+#undef F
+static_assert(offsetof(struct rt_fiber, regs) == 88, "fiber_x86_64.S: regs moved");
+
+/* fiber_x86_64.S */
+void rt_switch_in(struct rt_fiber *fiber);     /* from host to fiber */
+void rt_switch_out(struct rt_fiber *fiber);    /* from fiber to host */
+void rt_switch_resume(struct rt_fiber *fiber); /* from host to a redirected fiber */
+void rt_builtin_trap(struct abi_exec *exec, u64 trap);
+extern const char rt_fiber_start[], rt_redirect_save[], rt_redirect_drop[]; /* addresses only */
+NO_RETURN void rt_fiber_main(struct rt_fiber *fiber); /* called by rt_fiber_start */
+
+extern const struct abi_builtins rt_builtins;
+
+/* Handlers and alternate stack of the process; engine's fiber is the one looked at. */
+MUST_CHECK bool rt_signals_install(struct rt_engine *engine, struct err *err);
+void rt_signals_remove(struct rt_engine *engine);
+
+/* Frees the fibers kept for reuse. */
+void rt_fibers_free(struct rt_engine *engine);
+/* Fills fiber->trap from where the fiber stands. */
+void rt_trap_record(struct rt_fiber *fiber, enum abi_trap kind);
+
+/* --- engine.c -------------------------------------------------------------------------------- */
+
+struct rt_engine {
+    struct rt_options options; /* defaults filled in */
+    struct rt_fiber *running;  /* set around every switch: the handlers look here */
+    rt_tick_fn *tick;
+    void *tick_arg;
+    struct rt_code *codes;
+    struct rt_types types;
+    const struct rt_host_func **hosts;
+    u32 host_count, host_cap;
+    u32 instance_count, fiber_count, module_count;
+    struct rt_fiber *free_fibers;
+    u32 free_fiber_count;
+    const void *host_stack; /* for AddressSanitizer */
+    size_t host_stack_bytes;
+    u64 save_bytes, save_mask;
+    int pagemap_fd;
+    bool scan_works;
+    void *signal_stack;
+    u64 signal_stack_bytes;
+};

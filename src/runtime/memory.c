@@ -1,0 +1,112 @@
+/*
+ * runtime/memory.c -- linear memories: address space, image, growth, checked access.
+ *
+ *   reservation          base                  size_bytes            4 GiB
+ *   | guard, 2 GiB ...... | image | zeroed rest | grows into here ... | guard, 32 MiB |
+ *
+ * Nothing but [base, base + size_bytes) is accessible, and base never moves: an access out of
+ * bounds faults, whatever 32-bit index and offset below ABI_GUARD_AFTER made it.
+ */
+#include "base/check.h"
+#include "runtime/internal.h"
+#include <string.h>
+#include <sys/mman.h>
+
+/* Maps whole pages of the image copy-on-write when the memory is too large to be reset by copying
+ * all of it; copies what is left. */
+static bool place_image(struct rt_memory *memory, const struct rt_module *module, struct err *err)
+{
+    u64 mapped =
+        memory->initial_bytes <= RT_COPY_MAX ? 0 : memory->image_len & ~(RT_PAGE_BYTES - 1);
+    if (mapped > 0 && mmap(memory->abi.base, mapped, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, module->fd,
+                           (off_t)module->file.image_at) == MAP_FAILED)
+        return err_sys(err, "cannot map the image of a memory");
+    memory->mapped_len = mapped;
+    if (memory->image_len > mapped)
+        memcpy(memory->abi.base + mapped, memory->image + mapped, memory->image_len - mapped);
+    return true;
+}
+
+bool rt_memory_create(struct rt_memory *memory, const struct rt_module *module, u32 defined,
+                      struct err *err)
+{
+    const struct rt_memory_type *type = &module->file.memories[defined];
+    u64 limit = module->engine->options.memory_max_bytes;
+    u64 initial = type->limits.min * ABI_PAGE_BYTES;
+    if (initial > limit)
+        return err_set(err, ERR_LIMIT, ERR_NO_AT,
+                       "a memory starts with %llu bytes, the limit is %llu",
+                       (unsigned long long)initial, (unsigned long long)limit);
+    u8 *reservation = mmap(NULL, RT_RESERVED_BYTES, PROT_NONE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (reservation == MAP_FAILED)
+        return err_sys(err, "cannot reserve %llu MiB of address space for a memory",
+                       (unsigned long long)(RT_RESERVED_BYTES / MIB));
+    madvise(reservation, RT_RESERVED_BYTES, MADV_NOHUGEPAGE); /* refusal costs memory only */
+    u64 max_pages = min_u64(type->limits.max, min_u64(limit, 4 * GIB) / ABI_PAGE_BYTES);
+    *memory = (struct rt_memory){
+        .abi = {.base = reservation + ABI_GUARD_BEFORE,
+                .size_bytes = initial,
+                .max_pages = max_pages,
+                .page_log2 = 16},
+        .reservation = reservation,
+        .initial_bytes = initial,
+        .declared_max = type->limits.max,
+    };
+    if (defined == 0 && module->file.image_len > 0) {
+        memory->image = module->view.bytes + module->file.image_at;
+        memory->image_len = module->file.image_len;
+    }
+    if (initial > 0 && mprotect(memory->abi.base, initial, PROT_READ | PROT_WRITE) != 0) {
+        err_sys(err, "cannot make a memory of %llu bytes", (unsigned long long)initial);
+        rt_memory_destroy(memory);
+        return false;
+    }
+    if (!place_image(memory, module, err)) {
+        rt_memory_destroy(memory);
+        return false;
+    }
+    return true;
+}
+
+void rt_memory_destroy(struct rt_memory *memory)
+{
+    if (memory->reservation != NULL)
+        munmap(memory->reservation, RT_RESERVED_BYTES);
+    *memory = (struct rt_memory){0};
+}
+
+u64 rt_memory_grow(struct rt_memory *memory, u64 delta_pages)
+{
+    u64 old = memory->abi.size_bytes;
+    u64 pages = old / ABI_PAGE_BYTES;
+    if (pages > memory->abi.max_pages || delta_pages > memory->abi.max_pages - pages)
+        return UINT64_MAX;
+    u64 delta = delta_pages * ABI_PAGE_BYTES;
+    if (delta > 0 && mprotect(memory->abi.base + old, delta, PROT_READ | PROT_WRITE) != 0)
+        return UINT64_MAX;
+    memory->abi.size_bytes = old + delta;
+    return pages;
+}
+
+static const struct abi_memory *memory_0(const struct rt_instance *instance)
+{
+    u32 count =
+        instance->module->file.memory_count + rt_import_count(instance->module, RT_EXTERN_MEMORY);
+    return count == 0 ? NULL : rt_ctx_memories(instance)[0].memory;
+}
+
+u8 *rt_memory_view(struct rt_instance *instance, u64 addr, u64 len)
+{
+    const struct abi_memory *memory = memory_0(instance);
+    if (memory == NULL || addr > memory->size_bytes || len > memory->size_bytes - addr)
+        return NULL;
+    return memory->base + addr;
+}
+
+u64 rt_memory_size_bytes(const struct rt_instance *instance)
+{
+    const struct abi_memory *memory = memory_0(instance);
+    return memory == NULL ? 0 : memory->size_bytes;
+}

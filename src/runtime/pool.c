@@ -1,0 +1,77 @@
+/*
+ * runtime/pool.c -- instances of one module that are ready to be called.
+ */
+#include "base/check.h"
+#include "runtime/internal.h"
+#include <stdlib.h>
+
+struct rt_pool {
+    struct rt_module *module;  /* retained */
+    struct rt_instance *ready; /* fresh ones, the last one given back first: its pages are warm */
+    u32 max, taken;
+};
+
+bool rt_pool_create(struct rt_pool **out, struct rt_module *module, u32 max, struct err *err)
+{
+    for (u32 kind = RT_EXTERN_TABLE; kind <= RT_EXTERN_GLOBAL; kind++)
+        if (rt_import_count(module, (enum rt_extern)kind) > 0)
+            return rt_module_check_imports(module, err); /* always false: says which */
+    struct rt_pool *pool = check_alloc(sizeof *pool);
+    pool->module = rt_module_retain(module);
+    pool->max = max == 0 ? rt_engine_instances_max(module->engine) : max;
+    struct rt_instance *first;
+    if (!rt_pool_take(pool, &first, err)) {
+        rt_pool_destroy(&pool);
+        return false;
+    }
+    rt_pool_release(pool, &first);
+    *out = pool;
+    return true;
+}
+
+void rt_pool_destroy(struct rt_pool **pool)
+{
+    struct rt_pool *old = *pool;
+    *pool = NULL;
+    if (old == NULL)
+        return;
+    CHECK(old->taken == 0);
+    while (old->ready != NULL) {
+        struct rt_instance *next = old->ready->pool_next;
+        rt_instance_destroy(&old->ready);
+        old->ready = next;
+    }
+    rt_module_release(&old->module);
+    free(old);
+}
+
+bool rt_pool_take(struct rt_pool *pool, struct rt_instance **out, struct err *err)
+{
+    struct rt_instance *instance = pool->ready;
+    if (instance != NULL) {
+        pool->ready = instance->pool_next;
+    } else {
+        if (pool->taken >= pool->max)
+            return err_set(err, ERR_BUSY, ERR_NO_AT, "all %u instances are in use", pool->max);
+        if (!rt_instance_create(&instance, pool->module, NULL, 0, err))
+            return false;
+    }
+    instance->pool_next = NULL;
+    pool->taken++;
+    *out = instance;
+    return true;
+}
+
+void rt_pool_release(struct rt_pool *pool, struct rt_instance **instance)
+{
+    struct rt_instance *back = *instance;
+    *instance = NULL;
+    CHECK(back->module == pool->module && pool->taken > 0);
+    pool->taken--;
+    if (!rt_instance_reset(back)) {
+        rt_instance_destroy(&back);
+        return;
+    }
+    back->pool_next = pool->ready;
+    pool->ready = back;
+}

@@ -1,0 +1,167 @@
+/*
+ * runtime/reset.c -- a used memory becomes a fresh one again, in place.
+ *
+ * A small memory is copied as a whole. In a larger one only pages that were ever written differ
+ * from the image: such a page is private to the process and stays resident, so the kernel's page
+ * map tells which. They are copied back from the image, or zeroed; what exceeds the bytes an idle
+ * instance may keep is given back to the kernel instead.
+ */
+#include "base/check.h"
+#include "runtime/internal.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* The PAGEMAP_SCAN ioctl of Linux 6.7, defined here because older headers lack it. */
+struct scan_arg {
+    u64 size, flags;
+    u64 start, end, walk_end;
+    u64 vec, vec_len, max_pages;
+    u64 category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+struct scan_region {
+    u64 start, end, categories;
+};
+#define SCAN_IOCTL   _IOWR('f', 16, struct scan_arg)
+#define SCAN_FILE    4u
+#define SCAN_PRESENT 8u
+#define SCAN_SWAPPED 16u
+#define SCAN_ZERO    32u /* the shared zero page: read, never written */
+static_assert(sizeof(struct scan_arg) == 96, "the kernel's layout");
+
+#define MAP_FILE_BIT      ((u64)1 << 61) /* /proc/self/pagemap, an entry of 8 bytes a page */
+#define MAP_RESIDENT_BITS ((u64)3 << 62) /* present or swapped */
+#define READ_PAGES        512u
+#define RUNS_MAX          32u
+
+static int scan_ioctl(int fd, u64 start, u64 end, struct scan_region *regions, u32 max,
+                      u64 *walk_end)
+{
+    struct scan_arg arg = {
+        .size = sizeof arg,
+        .start = start,
+        .end = end,
+        .vec = (u64)(uintptr_t)regions,
+        .vec_len = max,
+        .category_inverted = SCAN_FILE | SCAN_ZERO,
+        .category_mask = SCAN_FILE | SCAN_ZERO,
+        .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
+        .return_mask = SCAN_PRESENT,
+    };
+    int count;
+    do
+        count = ioctl(fd, SCAN_IOCTL, &arg);
+    while (count < 0 && errno == EINTR);
+    *walk_end = arg.walk_end;
+    return count;
+}
+
+bool rt_dirty_scan_works(int pagemap_fd)
+{
+    struct scan_region region;
+    u64 page = (u64)(uintptr_t)&region & ~(RT_PAGE_BYTES - 1);
+    u64 walk_end;
+    return scan_ioctl(pagemap_fd, page, page + RT_PAGE_BYTES, &region, 1, &walk_end) == 1;
+}
+
+static u32 scan_fast(const struct rt_engine *engine, u64 *at, u64 end, struct rt_run *runs, u32 max)
+{
+    struct scan_region regions[RUNS_MAX];
+    u64 walk_end;
+    int count = scan_ioctl(engine->pagemap_fd, *at, end, regions, max, &walk_end);
+    if (count < 0) { /* then everything may have been written */
+        runs[0] = (struct rt_run){.start = *at, .end = end};
+        *at = end;
+        return 1;
+    }
+    for (int i = 0; i < count; i++)
+        runs[i] = (struct rt_run){.start = regions[i].start, .end = regions[i].end};
+    *at = walk_end;
+    return (u32)count;
+}
+
+static u32 scan_by_read(const struct rt_engine *engine, u64 *at, u64 end, struct rt_run *runs,
+                        u32 max)
+{
+    u64 entries[READ_PAGES];
+    u32 count = 0;
+    u64 pages = min_u64((end - *at) / RT_PAGE_BYTES, READ_PAGES);
+    ssize_t len = pread(engine->pagemap_fd, entries, pages * sizeof(u64),
+                        (off_t)(*at / RT_PAGE_BYTES * sizeof(u64)));
+    bool known = len == (ssize_t)(pages * sizeof(u64));
+    for (u64 i = 0; i < pages; i++, *at += RT_PAGE_BYTES) {
+        if (known && ((entries[i] & MAP_RESIDENT_BITS) == 0 || (entries[i] & MAP_FILE_BIT) != 0))
+            continue;
+        if (count > 0 && runs[count - 1].end == *at) {
+            runs[count - 1].end += RT_PAGE_BYTES;
+            continue;
+        }
+        if (count == max)
+            break;
+        runs[count++] = (struct rt_run){.start = *at, .end = *at + RT_PAGE_BYTES};
+    }
+    return count;
+}
+
+u32 rt_dirty_scan(const struct rt_engine *engine, u64 *at, u64 end, struct rt_run *runs, u32 max)
+{
+    CHECK(max > 0 && max <= RUNS_MAX);
+    return engine->scan_works ? scan_fast(engine, at, end, runs, max)
+                              : scan_by_read(engine, at, end, runs, max);
+}
+
+/* Bytes [start, end) of the memory become the image's, and zero behind it. */
+static void copy_back(struct rt_memory *memory, u64 start, u64 end)
+{
+    u64 image_end = max_u64(start, min_u64(end, memory->image_len));
+    if (image_end > start)
+        memcpy(memory->abi.base + start, memory->image + start, image_end - start);
+    memset(memory->abi.base + image_end, 0, end - image_end);
+}
+
+/* The same, giving the pages back; falls back to copying. */
+static void drop(struct rt_memory *memory, u64 start, u64 end)
+{
+    if (madvise(memory->abi.base + start, end - start, MADV_DONTNEED) != 0) {
+        copy_back(memory, start, end);
+        return;
+    }
+    /* Pages mapped from the file are the image's again; the others are zero now. */
+    u64 from = max_u64(start, memory->mapped_len), to = min_u64(end, memory->image_len);
+    if (from < to)
+        memcpy(memory->abi.base + from, memory->image + from, to - from);
+}
+
+static void reset_written(const struct rt_engine *engine, struct rt_memory *memory)
+{
+    struct rt_run runs[RUNS_MAX];
+    u64 base = (u64)(uintptr_t)memory->abi.base;
+    u64 at = base, end = base + memory->abi.size_bytes;
+    u64 keep = engine->options.memory_keep_bytes;
+    while (at < end) {
+        u32 count = rt_dirty_scan(engine, &at, end, runs, RUNS_MAX);
+        for (u32 i = 0; i < count; i++) {
+            u64 start = runs[i].start - base, kept = min_u64(runs[i].end - runs[i].start, keep);
+            copy_back(memory, start, start + kept);
+            keep -= kept;
+            if (start + kept < runs[i].end - base)
+                drop(memory, start + kept, runs[i].end - base);
+        }
+    }
+}
+
+bool rt_memory_reset(const struct rt_engine *engine, struct rt_memory *memory)
+{
+    if (memory->abi.size_bytes <= RT_COPY_MAX)
+        copy_back(memory, 0, memory->abi.size_bytes);
+    else
+        reset_written(engine, memory);
+    u64 grown = memory->abi.size_bytes - memory->initial_bytes;
+    if (grown == 0)
+        return true;
+    /* The pages stay, zeroed, for the next one that grows. */
+    memory->abi.size_bytes = memory->initial_bytes;
+    return mprotect(memory->abi.base + memory->initial_bytes, grown, PROT_NONE) == 0;
+}
