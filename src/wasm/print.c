@@ -87,7 +87,7 @@ static void print_const(struct buf *out, const struct wasm_const *c)
 static void print_limits(struct buf *out, const struct wasm_limits *limits, const char *unit)
 {
     if (limits->max == WASM_NO_MAX)
-        buf_add_format(out, "at least %" PRIu64 " %s", limits->min, unit);
+        buf_add_format(out, "%" PRIu64 " or more %s", limits->min, unit);
     else
         buf_add_format(out, "%" PRIu64 " to %" PRIu64 " %s", limits->min, limits->max, unit);
 }
