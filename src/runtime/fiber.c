@@ -140,11 +140,13 @@ void rt_fiber_begin(struct rt_fiber *fiber, struct rt_instance *instance, u32 fu
                     const union abi_value *args, void *user)
 {
     const struct rt_module *module = instance->module;
-    const struct rt_func_type *type = &module->file.types[rt_module_func_type(module, func)];
+    u32 params = func == RT_FUNC_NONE
+                     ? 0
+                     : module->file.types[rt_module_func_type(module, func)].param_count;
     CHECK(fiber->state == RT_FIBER_IDLE || fiber->state == RT_FIBER_ENDED);
     CHECK(module->engine == fiber->engine);
-    if (type->param_count > 0)
-        memcpy(fiber->args, args, type->param_count * sizeof *args);
+    if (params > 0)
+        memcpy(fiber->args, args, params * sizeof *args);
     group_attach(instance, fiber);
     fiber->instance = instance;
     fiber->func = func;
@@ -171,17 +173,27 @@ static void call_guest(const struct rt_instance *instance, u32 func, union abi_v
     enter(entry.code, entry.ctx, values);
 }
 
+/* What must run before anything else in a new instance. spec: core/exec/modules, start function */
+static void start_instance(struct rt_instance *instance)
+{
+    const struct rt_module_file *file = &instance->module->file;
+    union abi_value none;
+    if (file->start != UINT32_MAX)
+        call_guest(instance, file->start, &none);
+    if (file->initialize != UINT32_MAX)
+        call_guest(instance, file->initialize, &none);
+    instance->started = true;
+}
+
 NO_RETURN void rt_fiber_main(struct rt_fiber *fiber)
 {
     struct rt_engine *engine = fiber->engine;
     struct rt_instance *instance = fiber->instance;
     sanitize_switch_finish(NULL, &engine->host_stack, &engine->host_stack_bytes);
-    if (!instance->started) {
-        union abi_value none;
-        call_guest(instance, instance->module->file.start, &none);
-        instance->started = true;
-    }
-    call_guest(instance, fiber->func, fiber->args);
+    if (!instance->started)
+        start_instance(instance);
+    if (fiber->func != RT_FUNC_NONE)
+        call_guest(instance, fiber->func, fiber->args);
     fiber->exit = RT_EXIT_DONE;
     sanitize_switch_start(NULL, engine->host_stack, engine->host_stack_bytes);
     rt_switch_out(fiber);

@@ -190,7 +190,7 @@ bool rt_instance_create(struct rt_instance **out, struct rt_module *module,
     engine->instance_count++;
     instance->module = rt_module_retain(module);
     instance->group_next = instance->group_before = instance;
-    instance->started = module->file.start == UINT32_MAX;
+    instance->started = !rt_module_has_start(module);
     if (!allocate(instance, err) || !rt_instance_link(instance, providers, provider_count, err) ||
         !create_parts(instance, err)) {
         rt_instance_destroy(&instance);
@@ -239,7 +239,7 @@ bool rt_instance_reset(struct rt_instance *instance)
         u64 entries = table->abi.len + 1;
         memcpy(table->entries, table->entries + entries, entries * sizeof *table->entries);
     }
-    instance->started = module->file.start == UINT32_MAX;
+    instance->started = !rt_module_has_start(module);
     fill_globals(instance);
     return fill_memories(instance, NULL);
 }

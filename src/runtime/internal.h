@@ -131,7 +131,8 @@ struct rt_module_file {
     struct rt_data *data;
     u32 type_count, func_count, table_count, memory_count, global_count; /* defined ones */
     u32 export_count, elem_count, data_count;
-    u32 start; /* UINT32_MAX: none */
+    u32 start;      /* UINT32_MAX: none */
+    u32 initialize; /* the exported function `_initialize` of a reactor, or UINT32_MAX */
     u64 image_at, image_len;
 };
 /* Decodes the body of a module file and checks every index in it. errors: ERR_ARTIFACT, with
@@ -156,6 +157,11 @@ struct rt_module {
 static inline u32 rt_import_count(const struct rt_module *module, enum rt_extern kind)
 {
     return module->file.imports[kind].count;
+}
+/* Is there anything to run in a new instance before its first call? */
+static inline bool rt_module_has_start(const struct rt_module *module)
+{
+    return module->file.start != UINT32_MAX || module->file.initialize != UINT32_MAX;
 }
 /* Type index of a function of the index space. */
 u32 rt_module_func_type(const struct rt_module *module, u32 func);
@@ -223,7 +229,7 @@ struct rt_instance {
     struct abi_host *hosts;                        /* one per function import */
     struct rt_instance *group_next, *group_before; /* ring of linked instances */
     struct rt_fiber *fiber;                        /* the one it is on, or NULL */
-    bool started; /* the start function has run, or there is none */
+    bool started; /* start function and `_initialize` have run, or there are none */
     bool used;    /* guest code has run since it was fresh */
     struct rt_instance *pool_next;
 };

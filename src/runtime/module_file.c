@@ -4,6 +4,7 @@
  * The bytes have a right MAC, so they come from our compiler; they are read as if they did not.
  */
 #include "runtime/internal.h"
+#include <string.h>
 #include "base/reader.h"
 
 #define TEXT_MAX 100000u
@@ -189,6 +190,22 @@ static void read_definitions(struct decoder *d)
     }
 }
 
+/* Toolchains give a library without a main an exported `_initialize` that runs its constructors; it
+ * must be called before any other export. */
+static u32 find_initialize(const struct rt_module_file *f)
+{
+    static const char name[] = "_initialize";
+    for (u32 i = 0; i < f->export_count; i++) {
+        const struct rt_export *export = &f->exports[i];
+        if (export->kind == RT_EXTERN_FUNC && export->type != NULL &&
+            export->type->param_count == 0 && export->type->result_count == 0 &&
+            export->name.len == sizeof name - 1 &&
+            memcmp(export->name.bytes, name, sizeof name - 1) == 0)
+            return export->index;
+    }
+    return UINT32_MAX;
+}
+
 static void read_exports(struct decoder *d)
 {
     struct rt_module_file *f = d->file;
@@ -217,6 +234,7 @@ static void read_exports(struct decoder *d)
         if (export->param_name_count > export->type->param_count)
             reader_fail(&d->r, ERR_ARTIFACT, "module file: more names than parameters");
     }
+    f->initialize = find_initialize(f);
     f->start = read_u32_le(&d->r);
     if (f->start != UINT32_MAX && f->start >= space(d, RT_EXTERN_FUNC))
         reader_fail(&d->r, ERR_ARTIFACT, "module file: no start function %u", f->start);

@@ -200,8 +200,12 @@ MUST_CHECK bool rt_fiber_take(struct rt_fiber **out, struct rt_engine *engine, s
 /* In any state: what ran on it never continues. Its instance is free again. NULL is allowed. */
 void rt_fiber_release(struct rt_fiber **fiber);
 
-/* Prepares a call of a function of instance (which must be on no fiber). args: as many as the
- * function has parameters; they are copied. user: for rt_fiber_user. Runs nothing yet. */
+#define RT_FUNC_NONE UINT32_MAX
+
+/* Prepares a call of a function of instance (which must be on no fiber). In a new instance its
+ * start function and its exported `_initialize` run before it; RT_FUNC_NONE: only they. args: as
+ * many as the function has parameters; they are copied. user: for rt_fiber_user. Runs nothing yet.
+ */
 void rt_fiber_begin(struct rt_fiber *fiber, struct rt_instance *instance, u32 func,
                     const union abi_value *args, void *user);
 

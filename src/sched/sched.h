@@ -43,7 +43,7 @@ typedef void sched_done_fn(void *arg, const struct sched_result *result);
 
 struct sched_call {
     struct rt_instance *instance; /* borrowed until done; on no other task */
-    u32 func;                     /* index in the module's function index space */
+    u32 func;                     /* index in the function index space, or RT_FUNC_NONE */
     const union abi_value *args;  /* as many as the function has parameters; copied */
     u64 cpu_ns, wall_ns;          /* limits; 0: none */
     sched_done_fn *done;
