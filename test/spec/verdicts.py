@@ -53,7 +53,7 @@ def wrong(path, refuse, code, text):
 
 
 def main():
-    program, spec = sys.argv[1:]
+    program, spec = (os.path.abspath(path) for path in sys.argv[1:])
     expected = modules(spec)
     done = subprocess.run([program], input="\n".join(expected) + "\n", capture_output=True,
                           text=True, errors="replace", cwd=spec, timeout=100)
