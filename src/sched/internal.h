@@ -1,0 +1,31 @@
+/*
+ * sched/internal.h -- what the files of this folder share. No other folder includes it.
+ */
+#pragma once
+#include "sched/sched.h"
+#include <time.h>
+
+/* --- tick.c ---------------------------------------------------------------------------------- */
+
+#define SCHED_TICK_NS      ((u64)2000000) /* while nobody overstays */
+#define SCHED_TICK_FAST_NS ((u64)1000000)
+
+/* Written by the signal handler and the scheduler, which it interrupts. */
+struct sched_tick {
+    timer_t timer;
+    volatile bool ticking;  /* the timer runs */
+    volatile bool in_slice; /* guest code, or host code called by it, is running */
+    volatile bool fast;
+    volatile u64 slice; /* number of the current or latest slice */
+    volatile u64 seen;  /* the slice that overstays if the next tick finds it running */
+    volatile u32 calm;  /* fast ticks without an overstayer, in a row */
+};
+MUST_CHECK bool sched_tick_init(struct sched_tick *tick, struct err *err);
+void sched_tick_fini(struct sched_tick *tick);
+void sched_tick_begin(struct sched_tick *tick); /* around every slice */
+void sched_tick_end(struct sched_tick *tick);
+bool sched_tick_fire(void *tick); /* an rt_tick_fn */
+
+/* --- host.c ---------------------------------------------------------------------------------- */
+
+void sched_host_add(struct rt_engine *engine);

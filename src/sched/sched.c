@@ -1,0 +1,323 @@
+/*
+ * sched/sched.c -- tasks and their queues.
+ *
+ * A task is in one of four places: in a queue (it can run), running, suspended (a host function
+ * waits, sched_wake puts it into the first queue), or ended (its done callback is being called).
+ */
+#include "sched/sched.h"
+#include "base/check.h"
+#include "base/file.h"
+#include "sched/internal.h"
+#include <stdlib.h>
+
+enum { LEVEL_FIRST, LEVEL_1_MS, LEVEL_10_MS, LEVEL_100_MS, LEVEL_REST, LEVEL_COUNT };
+static const u64 level_ends_ns[] = {
+    [LEVEL_1_MS] = 1000000, [LEVEL_10_MS] = 10000000, [LEVEL_100_MS] = 100000000};
+
+#define EXACT_FROM_NS level_ends_ns[LEVEL_1_MS] /* processor clock from here on, see slice_clock   \
+                                                 */
+
+enum task_state { TASK_QUEUED, TASK_RUNNING, TASK_SUSPENDED, TASK_ENDED };
+
+struct sched_task {
+    struct sched *sched;
+    enum task_state state;
+    struct rt_fiber *fiber;
+    struct sched_call call;
+    u64 cpu_ns, started_ns;
+    u32 slices;
+    u32 level;                        /* its queue, when queued */
+    struct sched_task *next, *before; /* in the queue; next also in the free list */
+    struct sched_task *all_next, *all_before;
+    struct loop_timer wall;
+    sched_cancel_fn *cancel; /* of the pending host operation */
+    void *cancel_arg;
+    u64 wake_value;
+};
+
+struct queue {
+    struct sched_task *first, *last;
+};
+
+struct sched {
+    struct rt_engine *engine;
+    struct loop *loop;
+    struct sched_options options;
+    struct queue queues[LEVEL_COUNT];
+    u32 queued; /* in all of them */
+    struct sched_task *all, *free;
+    u32 task_count;
+    struct sched_task *running;
+    struct sched_tick tick;
+};
+
+/* ---- queues ---- */
+
+static void queue_put(struct sched_task *task, u32 level)
+{
+    struct queue *queue = &task->sched->queues[level];
+    task->state = TASK_QUEUED;
+    task->level = level;
+    task->next = NULL;
+    task->before = queue->last;
+    if (queue->last != NULL)
+        queue->last->next = task;
+    else
+        queue->first = task;
+    queue->last = task;
+    task->sched->queued++;
+}
+
+static void queue_remove(struct sched_task *task)
+{
+    struct queue *queue = &task->sched->queues[task->level];
+    if (task->before != NULL)
+        task->before->next = task->next;
+    else
+        queue->first = task->next;
+    if (task->next != NULL)
+        task->next->before = task->before;
+    else
+        queue->last = task->before;
+    task->sched->queued--;
+}
+
+static u32 level_of(const struct sched_task *task)
+{
+    for (u32 level = LEVEL_1_MS; level < LEVEL_REST; level++)
+        if (task->cpu_ns < level_ends_ns[level])
+            return level;
+    return LEVEL_REST;
+}
+
+/* ---- the end of a task ---- */
+
+static void task_free(struct sched_task *task)
+{
+    struct sched *sched = task->sched;
+    rt_fiber_release(&task->fiber);
+    task->next = sched->free;
+    sched->free = task;
+}
+
+/* trap NULL: the function returned. */
+static void task_end(struct sched_task *task, const struct rt_trap *trap)
+{
+    struct sched *sched = task->sched;
+    loop_timer_stop(sched->loop, &task->wall);
+    task->state = TASK_ENDED;
+    if (task->all_before != NULL)
+        task->all_before->all_next = task->all_next;
+    else
+        sched->all = task->all_next;
+    if (task->all_next != NULL)
+        task->all_next->all_before = task->all_before;
+    sched->task_count--;
+    struct sched_result result = {
+        .trap = trap,
+        .results = trap == NULL ? rt_fiber_results(task->fiber) : NULL,
+        .cpu_ns = task->cpu_ns,
+        .wall_ns = clock_monotonic_ns() - task->started_ns,
+        .slices = task->slices,
+    };
+    task->call.done(task->call.arg, &result);
+    task_free(task);
+}
+
+/* Of a task that is not running: nothing of it runs again. */
+static void task_kill(struct sched_task *task, enum abi_trap kind)
+{
+    CHECK(task->state == TASK_QUEUED || task->state == TASK_SUSPENDED);
+    if (task->state == TASK_QUEUED)
+        queue_remove(task);
+    else if (task->cancel != NULL)
+        task->cancel(task->cancel_arg);
+    rt_fiber_kill(task->fiber, kind);
+    task_end(task, rt_fiber_trap(task->fiber));
+}
+
+void sched_cancel(struct sched_task *task, enum abi_trap kind)
+{
+    task_kill(task, kind);
+}
+
+static void wall_over(struct loop_timer *timer)
+{
+    struct sched_task *task =
+        (struct sched_task *)(void *)((u8 *)timer - offsetof(struct sched_task, wall));
+    task_kill(task, ABI_TRAP_WALL_LIMIT);
+}
+
+/* ---- the start of a task ---- */
+
+static struct sched_task *task_take(struct sched *sched)
+{
+    struct sched_task *task = sched->free;
+    if (task == NULL)
+        return check_alloc(sizeof *task);
+    sched->free = task->next;
+    *task = (struct sched_task){0};
+    return task;
+}
+
+bool sched_start(struct sched *sched, const struct sched_call *call, struct sched_task **out,
+                 struct err *err)
+{
+    if (sched->task_count >= sched->options.tasks_max)
+        return err_set(err, ERR_BUSY, ERR_NO_AT, "%u requests are running",
+                       sched->options.tasks_max);
+    struct rt_fiber *fiber;
+    if (!rt_fiber_take(&fiber, sched->engine, err))
+        return false;
+    struct sched_task *task = task_take(sched);
+    task->sched = sched;
+    task->fiber = fiber;
+    task->call = *call;
+    task->wall.fn = wall_over;
+    task->started_ns = clock_monotonic_ns();
+    task->all_next = sched->all;
+    if (sched->all != NULL)
+        sched->all->all_before = task;
+    sched->all = task;
+    sched->task_count++;
+    rt_fiber_begin(fiber, call->instance, call->func, call->args, task);
+    if (call->wall_ns != 0 && !sched->options.no_deadlines)
+        loop_timer_start(sched->loop, &task->wall, task->started_ns + call->wall_ns);
+    queue_put(task, LEVEL_FIRST);
+    *out = task;
+    return true;
+}
+
+/* ---- slices ---- */
+
+static u64 thread_clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec;
+}
+
+/* Short tasks are measured by the cheap wall clock, of which a slice counts at most two ticks:
+ * time in which the whole process had to wait is not theirs. Long ones are worth a system call. */
+static enum rt_exit slice_run(struct sched_task *task)
+{
+    struct sched *sched = task->sched;
+    bool exact = task->cpu_ns >= EXACT_FROM_NS;
+    u64 start_ns = exact ? thread_clock_ns() : clock_monotonic_ns();
+    task->state = TASK_RUNNING;
+    task->slices++;
+    sched->running = task;
+    sched_tick_begin(&sched->tick);
+    enum rt_exit exit = rt_fiber_run(task->fiber);
+    sched_tick_end(&sched->tick);
+    sched->running = NULL;
+    u64 used_ns = (exact ? thread_clock_ns() : clock_monotonic_ns()) - start_ns;
+    task->cpu_ns += exact ? used_ns : min_u64(used_ns, 2 * SCHED_TICK_NS);
+    return exit;
+}
+
+static bool cpu_over(const struct sched_task *task)
+{
+    return task->call.cpu_ns != 0 && task->cpu_ns >= task->call.cpu_ns &&
+           !task->sched->options.no_deadlines;
+}
+
+static void task_slice(struct sched_task *task)
+{
+    switch (slice_run(task)) {
+    case RT_EXIT_DONE: task_end(task, NULL); return;
+    case RT_EXIT_TRAP: task_end(task, rt_fiber_trap(task->fiber)); return;
+    case RT_EXIT_PREEMPTED: queue_put(task, level_of(task)); break;
+    case RT_EXIT_SUSPENDED: task->state = TASK_SUSPENDED; break;
+    }
+    if (cpu_over(task))
+        task_kill(task, ABI_TRAP_CPU_LIMIT);
+}
+
+void sched_turn(struct sched *sched, u64 wait_ns)
+{
+    CHECK(sched->running == NULL);
+    loop_poll(sched->loop, sched->queued > 0 ? 0 : wait_ns);
+    for (u32 level = LEVEL_FIRST; level < LEVEL_COUNT; level++) {
+        struct sched_task *task = sched->queues[level].first;
+        if (task == NULL)
+            continue;
+        queue_remove(task);
+        task_slice(task);
+        return;
+    }
+}
+
+u32 sched_task_count(const struct sched *sched)
+{
+    return sched->task_count;
+}
+
+/* ---- the scheduler ---- */
+
+bool sched_create(struct sched **out, struct rt_engine *engine, struct loop *loop,
+                  const struct sched_options *options, struct err *err)
+{
+    struct sched *sched = check_alloc(sizeof *sched);
+    sched->engine = engine;
+    sched->loop = loop;
+    if (options != NULL)
+        sched->options = *options;
+    if (sched->options.tasks_max == 0)
+        sched->options.tasks_max = rt_engine_instances_max(engine);
+    if (!sched_tick_init(&sched->tick, err)) {
+        free(sched);
+        return false;
+    }
+    rt_engine_on_tick(engine, sched_tick_fire, &sched->tick);
+    sched_host_add(engine);
+    *out = sched;
+    return true;
+}
+
+void sched_destroy(struct sched **sched)
+{
+    struct sched *old = *sched;
+    *sched = NULL;
+    if (old == NULL)
+        return;
+    while (old->all != NULL)
+        task_kill(old->all, ABI_TRAP_CANCELLED);
+    sched_tick_fini(&old->tick);
+    rt_engine_on_tick(old->engine, NULL, NULL);
+    while (old->free != NULL) {
+        struct sched_task *next = old->free->next;
+        free(old->free);
+        old->free = next;
+    }
+    free(old);
+}
+
+/* ---- for host functions ---- */
+
+struct sched_task *sched_task_of(const struct rt_instance *instance)
+{
+    return rt_instance_user(instance);
+}
+
+struct loop *sched_task_loop(const struct sched_task *task)
+{
+    return task->sched->loop;
+}
+
+u64 sched_suspend(struct sched_task *task, sched_cancel_fn *cancel, void *arg)
+{
+    CHECK(task->sched->running == task);
+    task->cancel = cancel;
+    task->cancel_arg = arg;
+    rt_fiber_suspend(task->call.instance);
+    task->cancel = NULL;
+    return task->wake_value;
+}
+
+void sched_wake(struct sched_task *task, u64 value)
+{
+    CHECK(task->state == TASK_SUSPENDED);
+    task->wake_value = value;
+    queue_put(task, LEVEL_FIRST);
+}
