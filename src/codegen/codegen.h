@@ -1,6 +1,6 @@
 /*
- * codegen/codegen.h -- a validated module in, machine code out: the code file and the module file of
- * abi/artifact.h, through LLVM and lld.
+ * codegen/codegen.h -- a validated module in, machine code out: the code file and the module file
+ * of abi/artifact.h, through LLVM and lld.
  *
  * Lifetime: a struct cg is one compiler, made once a process (LLVM's own options are global) and
  *           used for any number of modules, one after the other.

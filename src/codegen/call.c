@@ -1,0 +1,113 @@
+/*
+ * codegen/call.c -- call and call_indirect under the convention of abi/abi.h.
+ * spec: core/exec/instructions, call, call_indirect
+ */
+#include "codegen/internal.h"
+#include "base/check.h"
+
+static u64 slot(u32 index)
+{
+    return (u64)index * sizeof(union abi_value);
+}
+
+/* Pushes the results of a call: the value or struct it returned, and the slots behind. */
+static void push_results(struct cg_func *f, const struct wasm_func_type *type, LLVMValueRef result)
+{
+    struct cg_module *m = f->m;
+    for (u32 i = 0; i < type->result_count; i++) {
+        LLVMValueRef value = result;
+        if (i >= ABI_REG_RESULTS)
+            value = cg_field_load(m, cg_type_of(m, type->results[i]), cg_func_values(f), slot(i),
+                                  CG_SCOPE_VALUES, "");
+        else if (type->result_count > 1)
+            value = LLVMBuildExtractValue(m->builder, result, i, "");
+        cg_push(f, value);
+    }
+}
+
+/* Calls code of the module's type number `type_index` in the context ctx: every guest call goes
+ * through here. */
+static void emit_call(struct cg_func *f, u32 type_index, LLVMValueRef code, LLVMValueRef ctx)
+{
+    struct cg_module *m = f->m;
+    const struct wasm_func_type *type = &m->wasm->types[type_index];
+    CHECK(f->height >= type->param_count);
+    LLVMValueRef *operands = f->stack + (f->height - type->param_count);
+    LLVMValueRef args[1 + ABI_INT_PARAMS + ABI_FLOAT_PARAMS] = {ctx};
+    u32 count = 1;
+    struct cg_placer placer = {0};
+    for (u32 i = 0; i < type->param_count; i++) {
+        if (cg_placer_next(&placer, type->params[i]))
+            args[count++] = operands[i];
+        else
+            cg_field_store(m, operands[i], cg_func_values(f), slot(i), CG_SCOPE_VALUES);
+    }
+    LLVMValueRef result =
+        cg_call(m, m->signatures[type_index].type, code, CG_CALL_TAIL, args, count);
+    f->height -= type->param_count;
+    push_results(f, type, result);
+}
+
+void cg_emit_call(struct cg_func *f, const struct wasm_instr *instr, const struct cg_row *row)
+{
+    (void)row;
+    struct cg_module *m = f->m;
+    u32 imports = m->wasm->func_import_count, index = instr->index;
+    u32 type = m->wasm->funcs[index].type;
+    if (index >= imports) {
+        emit_call(f, type, m->funcs[index - imports], f->ctx);
+        return;
+    }
+    u64 entry = m->layout.func_imports + (u64)index * sizeof(struct abi_entry);
+    LLVMValueRef code = cg_field_load_invariant(m, m->type.ptr, f->ctx,
+                                                entry + offsetof(struct abi_entry, code), "code");
+    LLVMValueRef ctx = cg_field_load_invariant(m, m->type.ptr, f->ctx,
+                                               entry + offsetof(struct abi_entry, ctx), "callee");
+    emit_call(f, type, code, ctx);
+}
+
+/* Goes on only if the entry's type id is the expected one; the cold path says why not. */
+static void check_entry(struct cg_func *f, LLVMValueRef id, LLVMValueRef expected,
+                        LLVMValueRef index, LLVMValueRef len)
+{
+    struct cg_module *m = f->m;
+    LLVMBasicBlockRef good = cg_block_new(f, "good");
+    LLVMBasicBlockRef bad = cg_block_new_cold(f, "bad");
+    LLVMValueRef wrong = LLVMBuildICmp(m->builder, LLVMIntNE, id, expected, "");
+    LLVMBuildCondBr(m->builder, wrong, bad, good);
+    LLVMPositionBuilderAtEnd(m->builder, bad);
+    LLVMValueRef args[] = {f->ctx, index, len, id};
+    cg_call_trap(m, m->trap_call_indirect, args, COUNT_OF(args));
+    LLVMPositionBuilderAtEnd(m->builder, good);
+}
+
+/* The index is clamped to the table's length, where a null entry lies: one comparison covers
+ * bounds, null and type, also when the processor guesses. */
+void cg_emit_call_indirect(struct cg_func *f, const struct wasm_instr *instr,
+                           const struct cg_row *row)
+{
+    (void)row;
+    struct cg_module *m = f->m;
+    LLVMValueRef index = LLVMBuildZExt(m->builder, cg_pop(f), m->type.i64, "index");
+    LLVMValueRef table = cg_field_load_invariant(
+        m, m->type.ptr, f->ctx, m->layout.tables + (u64)instr->index2 * sizeof(void *), "table");
+    LLVMValueRef len = cg_field_load(m, m->type.i64, table, offsetof(struct abi_table, len),
+                                     CG_SCOPE_TABLE, "len");
+    LLVMValueRef entries = cg_field_load_invariant(m, m->type.ptr, table,
+                                                   offsetof(struct abi_table, entries), "entries");
+    LLVMValueRef inside = LLVMBuildICmp(m->builder, LLVMIntULT, index, len, "");
+    LLVMValueRef clamped = LLVMBuildSelect(m->builder, inside, index, len, "clamped");
+    LLVMTypeRef entry_type = LLVMArrayType2(m->type.i8, sizeof(struct abi_entry));
+    LLVMValueRef entry = LLVMBuildGEPWithNoWrapFlags(m->builder, entry_type, entries, &clamped, 1,
+                                                     "entry", LLVMGEPFlagNUW);
+    LLVMValueRef id = cg_field_load(m, m->type.i64, entry, offsetof(struct abi_entry, type_id),
+                                    CG_SCOPE_TABLE, "id");
+    LLVMValueRef expected = cg_field_load_invariant(
+        m, m->type.i64, f->ctx, m->layout.type_ids + (u64)instr->index * sizeof(u64), "expected");
+    check_entry(f, id, expected, index, len);
+    LLVMValueRef code = cg_field_load(m, m->type.ptr, entry, offsetof(struct abi_entry, code),
+                                      CG_SCOPE_TABLE, "code");
+    LLVMValueRef ctx = cg_field_load(m, m->type.ptr, entry, offsetof(struct abi_entry, ctx),
+                                     CG_SCOPE_TABLE, "callee");
+    emit_call(f, instr->index, code, ctx);
+}

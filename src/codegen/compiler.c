@@ -1,0 +1,114 @@
+/* codegen/compiler.c -- the public functions: set LLVM up, and run a module through all stages. */
+#include "codegen/internal.h"
+#include "base/check.h"
+#include <llvm-c/Support.h>
+#include <llvm-c/Target.h>
+#include <llvm/Config/llvm-config.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *cg_llvm_version(void)
+{
+    return LLVM_VERSION_STRING;
+}
+
+/* LLVM's own options are global: set once, with the first compiler. */
+static void set_llvm_options(void)
+{
+    /* Two loads of 32 bits joined to one of 64 wait for the stores in front of them. */
+    static const char *const args[] = {"weirc", "-slp-min-reg-size=128"};
+    LLVMParseCommandLineOptions(COUNT_OF(args), args, NULL);
+}
+
+/* Rounding must be an instruction: SSE 4.1, hence x86-64-v2. Generic names stand for less. */
+static bool cpu_is_enough(const char *cpu)
+{
+    static const char *const too_old[] = {"generic", "x86-64",   "i386",    "i486",
+                                          "i586",    "i686",     "pentium", "k8",
+                                          "opteron", "athlon64", "nocona"};
+    for (size_t i = 0; i < COUNT_OF(too_old); i++)
+        if (strcmp(cpu, too_old[i]) == 0)
+            return false;
+    return true;
+}
+
+bool cg_create(struct cg **out, const char *cpu, struct err *err)
+{
+    if (cpu != NULL && !cpu_is_enough(cpu))
+        return err_set(err, ERR_USAGE, ERR_NO_AT, "%s is less than x86-64-v2", cpu);
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+    set_llvm_options();
+    LLVMTargetRef target;
+    char *text = NULL;
+    if (LLVMGetTargetFromTriple(CG_TRIPLE, &target, &text)) {
+        err_set(err, ERR_COMPILE, ERR_NO_AT, "LLVM: %s", text);
+        LLVMDisposeMessage(text);
+        return false;
+    }
+    struct cg *cg = check_alloc(sizeof *cg);
+    cg->target = target;
+    cg->cpu = cpu != NULL ? LLVMCreateMessage(cpu) : LLVMGetHostCPUName();
+    cg->features = cpu != NULL ? LLVMCreateMessage("") : LLVMGetHostCPUFeatures();
+    *out = cg;
+    return true;
+}
+
+void cg_destroy(struct cg **cg)
+{
+    if (*cg == NULL)
+        return;
+    LLVMDisposeMessage((*cg)->cpu);
+    LLVMDisposeMessage((*cg)->features);
+    free(*cg);
+    *cg = NULL;
+}
+
+bool cg_code_write(struct cg *cg, const struct wasm_module *wasm, struct cg_options options,
+                   const char *path, struct err *err)
+{
+    struct cg_module m;
+    bool ok = cg_module_emit(&m, cg, wasm, options, false, err) && cg_module_optimize(&m, err) &&
+              cg_module_link(&m, path, err);
+    cg_module_fini(&m);
+    return ok && err->code == ERR_NONE; /* LLVM may have reported an error and gone on */
+}
+
+static bool add_asm(struct cg_module *m, struct buf *out, struct err *err)
+{
+    char *text = NULL;
+    LLVMMemoryBufferRef assembly = NULL;
+    LLVMSetTargetMachineAsmVerbosity(m->machine, false);
+    if (LLVMTargetMachineEmitToMemoryBuffer(m->machine, m->module, LLVMAssemblyFile, &text,
+                                            &assembly)) {
+        err_set(err, ERR_COMPILE, ERR_NO_AT, "LLVM: %s", text);
+        LLVMDisposeMessage(text);
+        return false;
+    }
+    buf_add(out, LLVMGetBufferStart(assembly), LLVMGetBufferSize(assembly));
+    LLVMDisposeMemoryBuffer(assembly);
+    return true;
+}
+
+static void add_ir(struct cg_module *m, struct buf *out)
+{
+    char *text = LLVMPrintModuleToString(m->module);
+    buf_add_text(out, text);
+    LLVMDisposeMessage(text);
+}
+
+bool cg_dump(struct cg *cg, const struct wasm_module *wasm, struct cg_options options,
+             enum cg_stage stage, struct buf *out, struct err *err)
+{
+    struct cg_module m;
+    bool ok = cg_module_emit(&m, cg, wasm, options, true, err) &&
+              (stage == CG_STAGE_IR || cg_module_optimize(&m, err));
+    if (ok && stage == CG_STAGE_ASM)
+        ok = add_asm(&m, out, err);
+    else if (ok)
+        add_ir(&m, out);
+    cg_module_fini(&m);
+    return ok && err->code == ERR_NONE;
+}
