@@ -183,6 +183,8 @@ bool wasm_module_decode(const void *bytes, size_t len, struct arena *arena,
         d.names.err = NULL;
         (void)!wasm_names_decode(m, &d.names, arena);
     }
+    if (m->local_name_count == 0)
+        wasm_dwarf_decode(m, arena);
     *out = m;
     return true;
 }

@@ -59,6 +59,10 @@ bool wasm_code_decode(struct wasm_module *m, struct reader *r, struct arena *are
 /* decode_name.c: r over the name section behind its own name. False: nothing was taken from it. */
 bool wasm_names_decode(struct wasm_module *m, struct reader *r, struct arena *arena);
 
+/* decode_dwarf.c: fills m->local_names from debug information, where there is any. Requires a
+ * module without local names, its sections decoded. */
+void wasm_dwarf_decode(struct wasm_module *m, struct arena *arena);
+
 /* validate_code.c: one defined function at a time of a module that is otherwise valid. */
 struct wasm_code_validator;
 struct wasm_code_validator *wasm_code_validator_create(const struct wasm_module *m); /* owned */

@@ -120,7 +120,8 @@ struct wasm_section { /* every section, in file order, for dumps */
     u64 offset, len;       /* payload */
     struct wasm_text name; /* custom sections */
 };
-/* Local names of the name section: the parameter names of exported functions come from here. */
+/* Local names of the name section or, where it has none, parameter names of exported functions from
+ * DWARF debug information. */
 struct wasm_local_name {
     u32 func, local;
     struct wasm_text name;
