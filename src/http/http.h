@@ -133,6 +133,7 @@ struct http_response {
     u64 content_length;
     const char *request_id; /* weir-request-id */
     const char *allow;      /* with 405: methods, comma-separated */
+    const char *vary;       /* fields of the request that chose the content */
     u32 retry_after_s;      /* not 0: Retry-After */
     bool keep_alive;
     int minor; /* of the request; a 1.0 client is told about keep-alive */

@@ -61,6 +61,7 @@ void http_response_add(struct buf *out, const struct http_response *response)
     add_number(out, response->content_length);
     buf_add_text(out, "\r\n");
     add_field(out, "Allow", response->allow);
+    add_field(out, "Vary", response->vary);
     if (response->retry_after_s > 0) {
         buf_add_text(out, "Retry-After: ");
         add_number(out, response->retry_after_s);

@@ -1,0 +1,495 @@
+#include "base/check.h"
+#include "base/file.h"
+#include "server/internal.h"
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define RECV_BYTES    (16 * KIB)
+#define IN_MAX_BYTES  (HTTP_MAX_HEAD + RECV_BYTES)
+#define OUT_MAX_BYTES (64 * MIB) /* no answer of numbers comes near it */
+#define KEEP_BYTES    (64 * KIB) /* larger buffers are given back between requests */
+#define DISCARD_BYTES (64 * KIB) /* body read only to keep the connection; or lingering */
+#define LINGER_NS     ((u64)2000000000)
+
+/* A connection reads one request, waits for its answer, sends it, and only then reads on. */
+enum conn_state {
+    CONN_IDLE,   /* nothing of the next request has come */
+    CONN_HEAD,   /* a part of its head has */
+    CONN_BODY,   /* its head is complete */
+    CONN_CALL,   /* it is complete; the answer is being made */
+    CONN_SEND,   /* the answer is on its way */
+    CONN_LINGER, /* answered and shut; what still comes is thrown away. RFC 9112 section 9.6 */
+    CONN_CLOSED  /* in the list of free ones */
+};
+
+struct conn {
+    struct loop_watch watch;
+    struct loop_timer timer;
+    struct worker *worker;
+    struct conn *next, *prev; /* in the list of open, or free, ones */
+    enum conn_state state;
+    u32 events;   /* being watched */
+    bool is_rude; /* the client's request was not read to its end: linger */
+    struct buf in, out;
+    size_t in_at, out_at; /* bytes already taken, already sent */
+    u64 discarded;
+    struct http_parser parser;
+    struct server_request request;
+};
+
+static struct conn *conn_of_watch(struct loop_watch *watch)
+{
+    return (struct conn *)(void *)((u8 *)watch - offsetof(struct conn, watch));
+}
+
+static struct conn *conn_of_timer(struct loop_timer *timer)
+{
+    return (struct conn *)(void *)((u8 *)timer - offsetof(struct conn, timer));
+}
+
+/* ---- opening and closing ---- */
+
+static void list_add(struct conn **list, struct conn *c)
+{
+    c->prev = NULL;
+    c->next = *list;
+    if (*list != NULL)
+        (*list)->prev = c;
+    *list = c;
+}
+
+static void list_remove(struct conn **list, struct conn *c)
+{
+    if (c->prev != NULL)
+        c->prev->next = c->next;
+    else
+        *list = c->next;
+    if (c->next != NULL)
+        c->next->prev = c->prev;
+}
+
+static void watch(struct conn *c, u32 events)
+{
+    if (c->events == events)
+        return;
+    c->events = events;
+    loop_change(c->worker->loop, &c->watch, events);
+}
+
+static void set_timer(struct conn *c, u64 delay_ns)
+{
+    loop_timer_start(c->worker->loop, &c->timer, clock_monotonic_ns() + delay_ns);
+}
+
+static void release_large(struct buf *buf)
+{
+    if (buf->cap > KEEP_BYTES)
+        buf_fini(buf);
+    else
+        buf_clear(buf);
+}
+
+/* The memory stays, in the free list: callers up the stack may still look at the state. */
+static void conn_close(struct conn *c)
+{
+    struct worker *w = c->worker;
+    if (c->state == CONN_CLOSED)
+        return;
+    bool has_call = c->state == CONN_CALL;
+    c->state = CONN_CLOSED;
+    loop_timer_stop(w->loop, &c->timer);
+    loop_remove(w->loop, &c->watch);
+    close(c->watch.fd);
+    if (has_call)
+        server_request_cancel(&c->request);
+    release_large(&c->in);
+    release_large(&c->out);
+    release_large(&c->request.body);
+    list_remove(&w->open_conns, c);
+    list_add(&w->free_conns, c);
+    server_worker_conn_closed(w);
+}
+
+static loop_watch_fn conn_event;
+static loop_timer_fn conn_timeout;
+
+static struct conn *conn_take(struct worker *w)
+{
+    struct conn *c = w->free_conns;
+    if (c != NULL) {
+        list_remove(&w->free_conns, c);
+        return c;
+    }
+    c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return NULL;
+    c->worker = w;
+    c->watch.fn = conn_event;
+    c->timer.fn = conn_timeout;
+    c->request.worker = w;
+    c->request.conn = c;
+    buf_init(&c->in, IN_MAX_BYTES);
+    buf_init(&c->out, OUT_MAX_BYTES);
+    buf_init(&c->request.body, (size_t)w->limits->body_bytes);
+    return c;
+}
+
+bool server_conn_open(struct worker *w, int fd)
+{
+    int one = 1;
+    struct conn *c = conn_take(w);
+    if (c == NULL) {
+        close(fd);
+        return false;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    c->watch.fd = fd;
+    c->events = LOOP_READ;
+    c->state = CONN_IDLE;
+    c->is_rude = false;
+    c->in_at = c->out_at = 0;
+    list_add(&w->open_conns, c);
+    http_parser_init(&c->parser);
+    if (!loop_add(w->loop, &c->watch, LOOP_READ, NULL)) {
+        list_remove(&w->open_conns, c);
+        list_add(&w->free_conns, c);
+        c->state = CONN_CLOSED;
+        close(fd);
+        return false;
+    }
+    w->connections += 1;
+    set_timer(c, w->limits->head_ns);
+    return true;
+}
+
+/* ---- sending ---- */
+
+/* The answer has left, or the connection must end without one. */
+static void end_connection(struct conn *c)
+{
+    bool has_unread = c->is_rude || c->in_at < c->in.len;
+    if (!has_unread) {
+        conn_close(c);
+        return;
+    }
+    shutdown(c->watch.fd, SHUT_WR);
+    c->state = CONN_LINGER;
+    c->discarded = 0;
+    watch(c, LOOP_READ);
+    set_timer(c, LINGER_NS);
+}
+
+static void await_next(struct conn *c)
+{
+    release_large(&c->out);
+    c->out_at = 0;
+    if (!c->request.keep_alive) {
+        end_connection(c);
+        return;
+    }
+    release_large(&c->request.body);
+    http_parser_init(&c->parser);
+    c->state = CONN_IDLE;
+    set_timer(c, c->worker->limits->idle_ns);
+}
+
+/* Sends what the socket takes. True: all of it has left. */
+static bool flush(struct conn *c)
+{
+    while (c->out_at < c->out.len) {
+        ssize_t sent =
+            send(c->watch.fd, c->out.bytes + c->out_at, c->out.len - c->out_at, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0 && errno == EAGAIN)
+            return false;
+        if (sent < 0) {
+            conn_close(c);
+            return false;
+        }
+        c->out_at += (size_t)sent;
+    }
+    return true;
+}
+
+static void send_answer(struct conn *c)
+{
+    bool is_done = flush(c);
+    if (c->state == CONN_CLOSED)
+        return;
+    if (is_done) {
+        await_next(c);
+        return;
+    }
+    watch(c, LOOP_WRITE);
+    set_timer(c, c->worker->limits->body_idle_ns);
+}
+
+void server_conn_respond(struct conn *c, struct http_response *response, const void *payload,
+                         size_t len)
+{
+    struct worker *w = c->worker;
+    if (c->state == CONN_CLOSED)
+        return;
+    CHECK(c->state == CONN_CALL);
+    c->request.keep_alive &= !w->draining;
+    response->date = server_worker_date(w);
+    response->content_length = len;
+    response->keep_alive = c->request.keep_alive;
+    response->minor = c->request.minor;
+    http_response_add(&c->out, response);
+    if (!c->request.is_head)
+        buf_add(&c->out, payload, len);
+    if (!buf_ok(&c->out)) {
+        conn_close(c);
+        return;
+    }
+    c->state = CONN_SEND;
+    send_answer(c);
+}
+
+/* ---- reading ---- */
+
+/* The request ends here without having been read to its end. */
+static void refuse(struct conn *c)
+{
+    c->is_rude = true;
+    c->state = CONN_CALL;
+    server_request_refuse(&c->request);
+}
+
+/* A refused request keeps its connection if what is left of its body is short. */
+static bool begin_refused_body(struct conn *c)
+{
+    if (!c->parser.request.expects_continue && http_body_begin(&c->parser, DISCARD_BYTES, NULL))
+        return true;
+    refuse(c);
+    return false;
+}
+
+static bool begin_body(struct conn *c)
+{
+    struct server_request *r = &c->request;
+    u64 limit = r->target == REQUEST_CALL ? c->worker->limits->body_bytes : DISCARD_BYTES;
+    if (r->target == REQUEST_REFUSED)
+        return begin_refused_body(c);
+    if (!http_body_begin(&c->parser, limit, &r->err)) {
+        refuse(c);
+        return false;
+    }
+    if (c->parser.request.expects_continue && c->in_at == c->in.len) {
+        buf_add_text(&c->out, HTTP_CONTINUE);
+        flush(c);
+    }
+    return c->state != CONN_CLOSED;
+}
+
+/* Each step reads what it can and returns true if the next one should be taken at once. */
+static bool read_head(struct conn *c)
+{
+    struct worker *w = c->worker;
+    struct server_request *r = &c->request;
+    if (c->in_at == c->in.len)
+        return false;
+    if (c->state == CONN_IDLE) {
+        c->state = CONN_HEAD;
+        server_request_begin(r);
+        set_timer(c, w->limits->head_ns);
+    }
+    const u8 *head = c->in.bytes + c->in_at;
+    enum http_result result = http_head_parse(&c->parser, head, c->in.len - c->in_at, &r->err);
+    if (result == HTTP_MORE)
+        return false;
+    board_add(&w->board->requests, 1);
+    if (result == HTTP_FAILED) {
+        refuse(c);
+        return false;
+    }
+    server_request_route(r, &c->parser, head);
+    c->in_at += c->parser.head_len;
+    c->state = CONN_BODY;
+    set_timer(c, w->limits->body_idle_ns);
+    return begin_body(c);
+}
+
+static bool read_body(struct conn *c)
+{
+    struct server_request *r = &c->request;
+    size_t used;
+    struct http_text data;
+    struct err err = {0};
+    switch (http_body_parse(&c->parser, c->in.bytes + c->in_at, c->in.len - c->in_at, &used, &data,
+                            &err)) {
+    case HTTP_MORE: c->in_at += used; return false;
+    case HTTP_DATA:
+        c->in_at += used;
+        if (r->target == REQUEST_CALL)
+            buf_add(&r->body, data.bytes, data.len);
+        return true;
+    case HTTP_DONE:
+        c->in_at += used;
+        c->state = CONN_CALL;
+        loop_timer_stop(c->worker->loop, &c->timer);
+        server_request_run(r);
+        return c->state == CONN_IDLE;
+    case HTTP_FAILED:
+        if (r->target != REQUEST_REFUSED)
+            r->err = err;
+        refuse(c);
+        return false;
+    }
+    UNREACHABLE();
+}
+
+/* Goes on for as long as the bytes at hand say what to do. */
+static void advance(struct conn *c)
+{
+    bool goes_on = true;
+    while (goes_on) {
+        if (c->state == CONN_IDLE || c->state == CONN_HEAD)
+            goes_on = read_head(c);
+        else
+            goes_on = c->state == CONN_BODY && read_body(c);
+    }
+    if (c->state == CONN_IDLE || c->state == CONN_HEAD || c->state == CONN_BODY)
+        watch(c, LOOP_READ);
+    if (c->state == CONN_IDLE && c->worker->draining)
+        conn_close(c);
+}
+
+void server_conn_continue(struct conn *c)
+{
+    if (c->state == CONN_IDLE)
+        advance(c);
+}
+
+void server_conn_watch_wall(struct conn *c)
+{
+    loop_timer_start(c->worker->loop, &c->timer, c->request.wall_end_ns);
+}
+
+/* Makes room by dropping what was taken. */
+static u8 *receive_room(struct conn *c)
+{
+    buf_consume(&c->in, c->in_at);
+    c->in_at = 0;
+    return buf_reserve(&c->in, RECV_BYTES);
+}
+
+static void receive(struct conn *c)
+{
+    u8 *room = receive_room(c);
+    if (room == NULL) {
+        conn_close(c);
+        return;
+    }
+    ssize_t got = recv(c->watch.fd, room, RECV_BYTES, 0);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0) {
+        conn_close(c);
+        return;
+    }
+    buf_commit(&c->in, (size_t)got);
+    if (c->state == CONN_BODY)
+        set_timer(c, c->worker->limits->body_idle_ns);
+    advance(c);
+}
+
+static void discard(struct conn *c)
+{
+    buf_clear(&c->in);
+    c->in_at = 0;
+    u8 *room = buf_reserve(&c->in, RECV_BYTES);
+    ssize_t got = room == NULL ? 0 : recv(c->watch.fd, room, RECV_BYTES, 0);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got > 0)
+        c->discarded += (u64)got;
+    if (got <= 0 || c->discarded > DISCARD_BYTES)
+        conn_close(c);
+}
+
+/* ---- events ---- */
+
+static void conn_readable(struct conn *c)
+{
+    switch (c->state) {
+    case CONN_IDLE:
+    case CONN_HEAD:
+    case CONN_BODY: receive(c); return;
+    case CONN_CALL:
+    case CONN_SEND: watch(c, c->events & ~(u32)LOOP_READ); return; /* not before the answer */
+    case CONN_LINGER: discard(c); return;
+    case CONN_CLOSED: return;
+    }
+}
+
+static void conn_event(struct loop_watch *w, u32 events)
+{
+    struct conn *c = conn_of_watch(w);
+    bool reads = c->state == CONN_IDLE || c->state == CONN_HEAD || c->state == CONN_BODY;
+    if ((events & LOOP_HANGUP) != 0 && !(reads && (events & LOOP_READ) != 0)) {
+        conn_close(c);
+        return;
+    }
+    if ((events & LOOP_WRITE) != 0 && c->state == CONN_SEND) {
+        send_answer(c);
+        server_conn_continue(c);
+    }
+    if ((events & LOOP_READ) != 0)
+        conn_readable(c);
+}
+
+static void conn_timeout(struct loop_timer *timer)
+{
+    struct conn *c = conn_of_timer(timer);
+    switch (c->state) {
+    case CONN_HEAD:
+    case CONN_BODY:
+        c->request.err = (struct err){0};
+        err_set(&c->request.err, ERR_HTTP_TIMEOUT, ERR_NO_AT,
+                c->state == CONN_HEAD ? "the request head did not arrive in time"
+                                      : "the request body stopped arriving");
+        refuse(c);
+        return;
+    case CONN_CALL:
+        if (!c->request.is_waiting) /* it runs by now: the scheduler watches its clock */
+            return;
+        server_request_expire(&c->request);
+        server_conn_continue(c);
+        return;
+    case CONN_IDLE:
+    case CONN_SEND:
+    case CONN_LINGER: conn_close(c); return;
+    case CONN_CLOSED: return;
+    }
+}
+
+void server_conns_drain(struct worker *w)
+{
+    struct conn *next;
+    for (struct conn *c = w->open_conns; c != NULL; c = next) {
+        next = c->next;
+        if (c->state == CONN_IDLE)
+            conn_close(c);
+    }
+}
+
+void server_conns_destroy(struct worker *w)
+{
+    while (w->open_conns != NULL)
+        conn_close(w->open_conns);
+    while (w->free_conns != NULL) {
+        struct conn *c = w->free_conns;
+        list_remove(&w->free_conns, c);
+        buf_fini(&c->in);
+        buf_fini(&c->out);
+        buf_fini(&c->request.body);
+        free(c);
+    }
+}

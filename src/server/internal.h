@@ -1,0 +1,164 @@
+/*
+ * server/internal.h -- the parts of a worker and how they call each other:
+ *
+ *   worker.c    start, listening socket, drain      -> conn
+ *   conn.c      one client's bytes in and out       -> request
+ *   request.c   one request: route, instance, call  -> endpoint, page, sched; answers through conn
+ *   endpoint.c  which exports are served where
+ *   page.c      GET / as JSON and as a page for people
+ */
+#pragma once
+#include "base/arena.h"
+#include "http/http.h"
+#include "sched/sched.h"
+#include "server/worker.h"
+#include "typed/typed.h"
+
+/* ---- endpoint.c ---- */
+
+struct server_request;
+
+/* A loaded module, its ready instances and the requests that wait for one. */
+struct served_module {
+    const char *name;
+    struct rt_module *module;
+    struct rt_pool *pool;
+    struct server_request *first_waiting, *last_waiting;
+    u32 endpoint_at, endpoint_count; /* in the table below */
+};
+
+struct endpoint {
+    struct served_module *module;
+    const struct rt_export *func;
+    const char *path; /* "/name" or "/module/name", percent-encoded */
+};
+
+struct endpoint_table {
+    struct served_module *modules;
+    struct endpoint *endpoints; /* by module, in the order of their names */
+    u32 module_count, count;
+};
+
+/* Lists the endpoints of loaded modules. views: names and types of the modules; memory: arena. */
+void server_endpoints_make(struct endpoint_table *table, struct served_module *modules,
+                           u32 module_count, struct arena *arena);
+
+/* The endpoint under a path as it came, or NULL. "/name" finds it in a server of one module only,
+ * "/module/name" always. */
+const struct endpoint *server_endpoint_find(const struct endpoint_table *table,
+                                            struct http_text path);
+
+/* Paths that a person may have meant, best first; returns how many (at most max). */
+u32 server_endpoint_nearest(const struct endpoint_table *table, struct http_text path,
+                            const struct endpoint **out, u32 max);
+
+/* ---- page.c ---- */
+
+/* The list of endpoints for programs, for people, and as lines to paste into a shell. */
+void server_index_json(const struct endpoint_table *table, struct buf *out);
+void server_index_html(const struct endpoint_table *table, struct buf *out);
+void server_index_curl(const struct endpoint_table *table, const char *url, struct buf *out);
+
+/* ---- request.c ---- */
+
+struct worker;
+struct conn;
+
+#define REQUEST_ID_BYTES 17 /* hexadecimal digits and a final zero */
+
+enum request_target {
+    REQUEST_CALL,    /* a function */
+    REQUEST_INDEX,   /* GET / */
+    REQUEST_OPTIONS, /* OPTIONS * */
+    REQUEST_REFUSED  /* err says why */
+};
+
+/* One request, from its head until it is answered. It lives in its connection. */
+struct server_request {
+    struct worker *worker;
+    struct conn *conn;
+    enum request_target target;
+    const struct endpoint *endpoint; /* CALL */
+    struct err err;                  /* REFUSED */
+    const char *allow;               /* with ERR_METHOD */
+    int minor;
+    bool is_head, keep_alive, wants_html;
+    char id[REQUEST_ID_BYTES];
+    struct buf body;
+    u64 wall_end_ns; /* when the answer is due */
+    struct rt_instance *instance;
+    struct sched_task *task;
+    bool is_waiting; /* for an instance, in its module's list */
+    struct server_request *next_waiting, *prev_waiting;
+};
+
+/* Starts a request whose bytes have begun to arrive: gives it a name, forgets the former one. */
+void server_request_begin(struct server_request *r);
+
+/* The head is complete: decides what the request is. What is refused may still have a body. */
+void server_request_route(struct server_request *r, const struct http_parser *parser,
+                          const void *head);
+
+/* The head or the body was refused: err says why. The connection cannot go on after the answer. */
+void server_request_refuse(struct server_request *r);
+
+/* The body is complete: answers at once, or starts a call that answers later. */
+void server_request_run(struct server_request *r);
+
+/* The client has gone: ends the call, frees what it holds, answers nothing. */
+void server_request_cancel(struct server_request *r);
+
+/* The wall clock of a waiting request has run out. */
+void server_request_expire(struct server_request *r);
+
+/* ---- conn.c ---- */
+
+/* Takes over an accepted socket. False: no memory; the socket is closed. */
+bool server_conn_open(struct worker *worker, int fd);
+
+/* Puts the answer on its way. Payload is borrowed; of a HEAD request it is only counted. */
+void server_conn_respond(struct conn *conn, struct http_response *response, const void *payload,
+                         size_t len);
+
+/* After an answer that came later than server_request_run: goes on to the next request. */
+void server_conn_continue(struct conn *conn);
+
+/* When a request waits without running, the connection watches its wall clock. */
+void server_conn_watch_wall(struct conn *conn);
+
+/* Stop: connections between requests end, the others after their answer. */
+void server_conns_drain(struct worker *worker);
+void server_conns_destroy(struct worker *worker);
+
+/* ---- worker.c ---- */
+
+struct worker {
+    const struct server_worker_config *config;
+    const struct server_limits *limits;
+    struct scoreboard_worker *board;
+    struct arena arena; /* as long as the worker: modules, endpoints */
+    struct loop *loop;
+    struct rt_engine *engine;
+    struct sched *sched;
+    struct served_module *modules;
+    struct endpoint_table table;
+    struct buf index_json, index_html;
+    struct buf payload;                     /* of the answer being made */
+    union abi_value values[ABI_VALUES_MAX]; /* arguments of the call being started */
+    struct loop_watch listener, signals;
+    struct loop_timer accept_timer; /* ends a pause after descriptors ran out */
+    bool listening, draining, stopped;
+    struct loop_timer drain_timer;
+    int spare_fd; /* given up to refuse a client when no descriptor is free */
+    u32 connections, waiting;
+    struct conn *open_conns, *free_conns;
+    u64 id_high;
+    u32 id_count;
+    i64 date_second;
+    char date[HTTP_DATE_BYTES];
+};
+
+/* A place for a connection is free again. */
+void server_worker_conn_closed(struct worker *worker);
+
+const char *server_worker_date(struct worker *worker); /* now, for the Date field */

@@ -1,0 +1,385 @@
+#include "base/check.h"
+#include "base/file.h"
+#include "server/internal.h"
+#include <string.h>
+
+#define JSON          "application/json"
+#define HTML          "text/html; charset=utf-8"
+#define NEAREST_MAX   3
+#define RETRY_AFTER_S 1
+
+/* ---- routing ---- */
+
+void server_request_begin(struct server_request *r)
+{
+    static const char digits[] = "0123456789abcdef";
+    struct worker *w = r->worker;
+    u64 id = w->id_high << 32 | ++w->id_count;
+    for (u32 i = 0; i < REQUEST_ID_BYTES - 1; i++)
+        r->id[i] = digits[id >> (60 - 4 * i) & 15];
+    r->err = (struct err){0};
+    r->endpoint = NULL;
+    r->allow = NULL;
+    r->minor = 1;
+    r->is_head = r->keep_alive = r->wants_html = false;
+    buf_clear(&r->body);
+}
+
+static void refuse(struct server_request *r)
+{
+    r->target = REQUEST_REFUSED;
+}
+
+/* JSON, or what clients send when nobody told them a type: curl's -d and plain text. */
+static bool takes_type(struct http_text type)
+{
+    static const char *const types[] = {"application/json", "text/plain", "text/json",
+                                        "application/x-www-form-urlencoded"};
+    if (type.bytes == NULL)
+        return true;
+    for (size_t i = 0; i < COUNT_OF(types); i++)
+        if (http_list_has(type, types[i]))
+            return true;
+    return false;
+}
+
+static bool check_body_type(const struct http_request *request, const void *head, struct err *err)
+{
+    struct http_text coding = http_request_field(request, head, "content-encoding");
+    struct http_text type = http_request_field(request, head, "content-type");
+    if (coding.bytes != NULL && !http_list_has(coding, "identity"))
+        return err_set(err, ERR_MEDIA_TYPE, ERR_NO_AT, "the body is compressed; send it plain");
+    if (!takes_type(type))
+        return err_set(err, ERR_MEDIA_TYPE, ERR_NO_AT,
+                       "the body has type %.*s; this endpoint takes application/json",
+                       (int)min_u64(type.len, 100), type.bytes);
+    return true;
+}
+
+static void route_index(struct server_request *r, enum http_method method)
+{
+    if (method == HTTP_GET || method == HTTP_HEAD) {
+        r->target = REQUEST_INDEX;
+        return;
+    }
+    r->allow = "GET, HEAD";
+    err_set(&r->err, ERR_METHOD, ERR_NO_AT, "/ lists the endpoints; it takes GET, not %s",
+            http_method_text(method));
+    refuse(r);
+}
+
+/* "no endpoint /dto; did you mean /dot?" */
+static void refuse_path(struct server_request *r, struct http_text path)
+{
+    const struct endpoint *nearest[NEAREST_MAX];
+    u32 count = server_endpoint_nearest(&r->worker->table, path, nearest, NEAREST_MAX);
+    int len = (int)min_u64(path.len, 100);
+    if (count > 0)
+        err_set(&r->err, ERR_NOT_FOUND, ERR_NO_AT, "no endpoint %.*s; did you mean %s%s%s%s%s?",
+                len, path.bytes, nearest[0]->path,
+                count == 3   ? ", "
+                : count == 2 ? " or "
+                             : "",
+                count > 1 ? nearest[1]->path : "", count > 2 ? " or " : "",
+                count > 2 ? nearest[2]->path : "");
+    else
+        err_set(&r->err, ERR_NOT_FOUND, ERR_NO_AT, "no endpoint %.*s; GET / lists all", len,
+                path.bytes);
+    refuse(r);
+}
+
+void server_request_route(struct server_request *r, const struct http_parser *parser,
+                          const void *head)
+{
+    const struct http_request *request = &parser->request;
+    struct http_text path = http_span_text(head, request->path);
+    r->minor = request->minor;
+    r->is_head = request->method == HTTP_HEAD;
+    r->keep_alive = request->keep_alive;
+    r->wants_html = http_list_has(http_request_field(request, head, "accept"), "text/html");
+    if (request->is_asterisk) {
+        r->target = REQUEST_OPTIONS;
+        return;
+    }
+    if (path.len == 0 || (path.len == 1 && path.bytes[0] == '/')) {
+        route_index(r, request->method);
+        return;
+    }
+    r->target = REQUEST_CALL;
+    r->endpoint = server_endpoint_find(&r->worker->table, path);
+    if (r->endpoint == NULL) {
+        refuse_path(r, path);
+    } else if (request->method != HTTP_POST) {
+        r->allow = "POST";
+        err_set(&r->err, ERR_METHOD, ERR_NO_AT, "%s takes POST, not %s", r->endpoint->path,
+                http_method_text(request->method));
+        refuse(r);
+    } else if (!check_body_type(request, head, &r->err)) {
+        refuse(r);
+    }
+}
+
+/* ---- answers ---- */
+
+static void count_response(struct scoreboard_worker *board, int status)
+{
+    if (status < 400)
+        board_add(&board->responses_2xx, 1);
+    else if (status < 500)
+        board_add(&board->responses_4xx, 1);
+    else
+        board_add(&board->responses_5xx, 1);
+}
+
+/* Sends worker->payload, or where it could not be made an empty 503. */
+static void answer(struct server_request *r, struct http_response response)
+{
+    struct worker *w = r->worker;
+    if (!buf_ok(&w->payload)) {
+        buf_clear(&w->payload);
+        response = (struct http_response){.status = 503, .retry_after_s = RETRY_AFTER_S};
+    }
+    response.request_id = r->id;
+    count_response(w->board, response.status);
+    server_conn_respond(r->conn, &response, w->payload.bytes, w->payload.len);
+}
+
+static void add_backtrace(struct buf *out, const struct rt_trap *trap)
+{
+    struct buf name;
+    buf_init(&name, 4096);
+    buf_add_format(out, ",\"kind\":\"%s\",\"backtrace\":[", trap->code);
+    for (u32 i = 0; i < trap->frame_count; i++) {
+        buf_clear(&name);
+        rt_frame_print(&trap->frames[i], &name);
+        buf_add_text(out, i == 0 ? "" : ",");
+        buf_add_json_string(out, name.bytes, name.len);
+    }
+    buf_add_byte(out, ']');
+    buf_fini(&name);
+}
+
+/* {"error":{"code":...,"message":...,"request":...}}; a trap adds its kind and its backtrace. */
+static void answer_error(struct server_request *r, const struct err *err,
+                         const struct rt_trap *trap)
+{
+    struct buf *out = &r->worker->payload;
+    int status = err_code_http(err->code);
+    buf_clear(out);
+    buf_add_format(out, "{\"error\":{\"code\":\"%s\",\"message\":", err_code_text(err->code));
+    buf_add_json_string(out, err->text, strlen(err->text));
+    buf_add_format(out, ",\"request\":\"%s\"", r->id);
+    if (trap != NULL)
+        add_backtrace(out, trap);
+    buf_add_text(out, "}}\n");
+    answer(r, (struct http_response){.status = status,
+                                     .content_type = JSON,
+                                     .allow = r->allow,
+                                     .retry_after_s = status == 503 ? RETRY_AFTER_S : 0});
+}
+
+static void answer_index(struct server_request *r)
+{
+    const struct buf *page = r->wants_html ? &r->worker->index_html : &r->worker->index_json;
+    struct buf *out = &r->worker->payload;
+    buf_clear(out);
+    buf_add(out, page->bytes, page->len);
+    answer(r, (struct http_response){
+                  .status = 200, .content_type = r->wants_html ? HTML : JSON, .vary = "Accept"});
+}
+
+static void answer_results(struct server_request *r, const union abi_value *results)
+{
+    struct buf *out = &r->worker->payload;
+    buf_clear(out);
+    typed_results_write(r->endpoint->func->type, results, out);
+    buf_add_byte(out, '\n');
+    answer(r, (struct http_response){.status = 200, .content_type = JSON});
+}
+
+static void answer_trap(struct server_request *r, const struct rt_trap *trap)
+{
+    struct scoreboard_worker *board = r->worker->board;
+    struct err err = {0};
+    bool is_deadline = trap->kind == ABI_TRAP_CPU_LIMIT || trap->kind == ABI_TRAP_WALL_LIMIT;
+    board_add(is_deadline ? &board->deadlines : &board->traps, 1);
+    err_set(&err, is_deadline ? ERR_DEADLINE : ERR_TRAP, ERR_NO_AT, "%s", trap->message);
+    answer_error(r, &err, trap);
+}
+
+void server_request_refuse(struct server_request *r)
+{
+    refuse(r);
+    r->keep_alive = false;
+    answer_error(r, &r->err, NULL);
+}
+
+/* ---- calls ---- */
+
+static void wait_add(struct server_request *r)
+{
+    struct served_module *module = r->endpoint->module;
+    r->is_waiting = true;
+    r->next_waiting = NULL;
+    r->prev_waiting = module->last_waiting;
+    if (module->last_waiting != NULL)
+        module->last_waiting->next_waiting = r;
+    else
+        module->first_waiting = r;
+    module->last_waiting = r;
+    r->worker->waiting += 1;
+    server_conn_watch_wall(r->conn);
+}
+
+static void wait_remove(struct server_request *r)
+{
+    struct served_module *module = r->endpoint->module;
+    if (r->prev_waiting != NULL)
+        r->prev_waiting->next_waiting = r->next_waiting;
+    else
+        module->first_waiting = r->next_waiting;
+    if (r->next_waiting != NULL)
+        r->next_waiting->prev_waiting = r->prev_waiting;
+    else
+        module->last_waiting = r->prev_waiting;
+    r->is_waiting = false;
+    r->worker->waiting -= 1;
+}
+
+static void count_in_flight(const struct worker *w)
+{
+    board_set(&w->board->in_flight, sched_task_count(w->sched) + w->waiting);
+}
+
+static sched_done_fn call_done;
+
+/* Takes an instance and starts the call. ERR_BUSY: there is none; nothing was started. */
+static bool call_start(struct server_request *r, struct err *err)
+{
+    struct worker *w = r->worker;
+    const struct endpoint *endpoint = r->endpoint;
+    u64 now = clock_monotonic_ns();
+    if (now >= r->wall_end_ns)
+        return err_set(err, ERR_DEADLINE, ERR_NO_AT, "no instance became free in time");
+    if (!typed_body_read(endpoint->func, r->body.bytes, r->body.len, w->values, err) ||
+        !rt_pool_take(endpoint->module->pool, &r->instance, err))
+        return false;
+    struct sched_call call = {.instance = r->instance,
+                              .func = endpoint->func->index,
+                              .args = w->values,
+                              .cpu_ns = w->limits->cpu_ns,
+                              .wall_ns = r->wall_end_ns - now,
+                              .done = call_done,
+                              .arg = r};
+    if (!sched_start(w->sched, &call, &r->task, err)) {
+        rt_pool_release(endpoint->module->pool, &r->instance);
+        return false;
+    }
+    return true;
+}
+
+/* Starts a module's waiting calls for as long as there are instances. What cannot start otherwise
+ * is answered here, and its connection goes on. */
+static void serve_waiting_of(struct served_module *module)
+{
+    while (module->first_waiting != NULL) {
+        struct server_request *r = module->first_waiting;
+        struct err err = {0};
+        bool started = call_start(r, &err);
+        if (!started && err.code == ERR_BUSY)
+            return;
+        wait_remove(r);
+        if (started)
+            continue;
+        answer_error(r, &err, NULL);
+        server_conn_continue(r->conn);
+    }
+}
+
+/* An instance, and with it a place among all tasks, is free again. */
+static void serve_waiting(struct worker *w)
+{
+    for (u32 i = 0; i < w->table.module_count && w->waiting > 0; i++)
+        serve_waiting_of(&w->modules[i]);
+}
+
+/* The call has ended: the answer leaves first, then the instance is made fresh for the next. */
+static void call_done(void *arg, const struct sched_result *result)
+{
+    struct server_request *r = arg;
+    struct worker *w = r->worker;
+    struct conn *conn = r->conn;
+    struct served_module *module = r->endpoint->module;
+    struct rt_instance *instance = r->instance;
+    bool is_cancelled = result->trap != NULL && result->trap->kind == ABI_TRAP_CANCELLED;
+    r->task = NULL;
+    r->instance = NULL;
+    board_add(&w->board->guest_cpu_ns, result->cpu_ns);
+    if (result->trap == NULL)
+        answer_results(r, result->results);
+    else if (!is_cancelled)
+        answer_trap(r, result->trap);
+    rt_pool_release(module->pool, &instance);
+    serve_waiting(w);
+    count_in_flight(w);
+    if (!is_cancelled)
+        server_conn_continue(conn);
+}
+
+static void run_call(struct server_request *r)
+{
+    struct worker *w = r->worker;
+    struct err err = {0};
+    r->wall_end_ns = clock_monotonic_ns() + w->limits->wall_ns;
+    if (!buf_ok(&r->body)) {
+        err_set(&err, ERR_LIMIT, ERR_NO_AT, "no memory for the request body");
+    } else if (r->endpoint->module->first_waiting == NULL && call_start(r, &err)) {
+        count_in_flight(w);
+        return;
+    }
+    bool may_wait = err.code == ERR_BUSY || err.code == ERR_NONE;
+    if (may_wait && w->waiting < w->limits->queue) {
+        wait_add(r);
+        count_in_flight(w);
+        return;
+    }
+    if (may_wait) {
+        board_add(&w->board->refused, 1);
+        err = (struct err){0};
+        err_set(&err, ERR_BUSY, ERR_NO_AT, "all instances are busy and the queue is full");
+    }
+    answer_error(r, &err, NULL);
+}
+
+void server_request_run(struct server_request *r)
+{
+    switch (r->target) {
+    case REQUEST_CALL: run_call(r); return;
+    case REQUEST_INDEX: answer_index(r); return;
+    case REQUEST_OPTIONS:
+        buf_clear(&r->worker->payload);
+        answer(r, (struct http_response){.status = 200, .allow = "GET, HEAD, POST, OPTIONS"});
+        return;
+    case REQUEST_REFUSED: answer_error(r, &r->err, NULL); return;
+    }
+    UNREACHABLE();
+}
+
+void server_request_cancel(struct server_request *r)
+{
+    if (r->is_waiting)
+        wait_remove(r);
+    if (r->task != NULL)
+        sched_cancel(r->task, ABI_TRAP_CANCELLED);
+    count_in_flight(r->worker);
+}
+
+void server_request_expire(struct server_request *r)
+{
+    struct err err = {0};
+    CHECK(r->is_waiting);
+    wait_remove(r);
+    board_add(&r->worker->board->refused, 1);
+    err_set(&err, ERR_BUSY, ERR_NO_AT, "no instance became free in time");
+    answer_error(r, &err, NULL);
+}

@@ -1,0 +1,266 @@
+#include "base/check.h"
+#include "base/file.h"
+#include "server/internal.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define ACCEPT_BATCH    16                /* clients taken per wake-up: siblings take the rest */
+#define ACCEPT_PAUSE_NS ((u64)100000000)  /* after the process ran out of descriptors */
+#define HEARTBEAT_NS    ((u64)1000000000) /* an idle worker still turns so often */
+#define OWN_FDS         64                /* that are no connections */
+#define INDEX_MAX_BYTES (64 * MIB)
+#define PAYLOAD_BYTES   (64 * MIB)
+#define ARENA_BYTES     (256 * MIB)
+
+/* ---- accepting ---- */
+
+static void listen_start(struct worker *w)
+{
+    bool has_room = w->connections < w->limits->connections && w->accept_timer.place == 0;
+    if (w->listening || w->draining || !has_room)
+        return;
+    w->listening = loop_add(w->loop, &w->listener, LOOP_READ | LOOP_EXCLUSIVE, NULL);
+}
+
+static void listen_stop(struct worker *w)
+{
+    if (w->listening)
+        loop_remove(w->loop, &w->listener);
+    w->listening = false;
+}
+
+static void accept_pause_over(struct loop_timer *timer)
+{
+    struct worker *w =
+        (struct worker *)(void *)((u8 *)timer - offsetof(struct worker, accept_timer));
+    listen_start(w);
+}
+
+/* No descriptor is free: the spare one is given up to take the client and hang up on it, else it
+ * would wake us for ever; then nobody is taken for a moment. */
+static void refuse_client(struct worker *w)
+{
+    fd_close(&w->spare_fd);
+    int fd = accept4(w->config->listener_fd, NULL, NULL, SOCK_CLOEXEC);
+    fd_close(&fd);
+    w->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    listen_stop(w);
+    loop_timer_start(w->loop, &w->accept_timer, clock_monotonic_ns() + ACCEPT_PAUSE_NS);
+}
+
+static void accept_clients(struct loop_watch *watch, u32 events)
+{
+    (void)events;
+    struct worker *w = (struct worker *)(void *)((u8 *)watch - offsetof(struct worker, listener));
+    for (u32 i = 0; i < ACCEPT_BATCH && w->listening; i++) {
+        int fd = accept4(w->config->listener_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS))
+            refuse_client(w);
+        if (fd < 0)
+            return;
+        board_add(&w->board->accepted, 1);
+        server_conn_open(w, fd);
+        board_set(&w->board->connections, w->connections);
+        if (w->connections >= w->limits->connections)
+            listen_stop(w);
+    }
+}
+
+void server_worker_conn_closed(struct worker *w)
+{
+    w->connections -= 1;
+    board_set(&w->board->connections, w->connections);
+    listen_start(w);
+}
+
+/* ---- draining ---- */
+
+static void drain_over(struct loop_timer *timer)
+{
+    struct worker *w =
+        (struct worker *)(void *)((u8 *)timer - offsetof(struct worker, drain_timer));
+    w->stopped = true;
+}
+
+static void take_signal(struct loop_watch *watch, u32 events)
+{
+    (void)events;
+    struct worker *w = (struct worker *)(void *)((u8 *)watch - offsetof(struct worker, signals));
+    struct signalfd_siginfo info;
+    if (read(watch->fd, &info, sizeof info) != (ssize_t)sizeof info || w->draining)
+        return;
+    listen_stop(w);
+    w->draining = true;
+    server_conns_drain(w);
+    loop_timer_start(w->loop, &w->drain_timer, clock_monotonic_ns() + w->limits->drain_ns);
+}
+
+static bool watch_signals(struct worker *w, struct err *err)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+        return err_sys(err, "cannot block SIGTERM");
+    w->signals.fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (w->signals.fd < 0)
+        return err_sys(err, "cannot watch for SIGTERM");
+    w->signals.fn = take_signal;
+    return loop_add(w->loop, &w->signals, LOOP_READ, err);
+}
+
+/* ---- starting ---- */
+
+static bool load_modules(struct worker *w, struct err *err)
+{
+    const struct server_worker_config *config = w->config;
+    w->modules = arena_array(&w->arena, struct served_module, config->module_count);
+    if (w->modules == NULL)
+        return err_set(err, ERR_LIMIT, ERR_NO_AT, "too many modules");
+    for (u32 i = 0; i < config->module_count; i++) {
+        const struct server_module *from = &config->modules[i];
+        struct served_module *module = &w->modules[i];
+        module->name = from->name;
+        w->table.module_count = i + 1; /* for unload_modules */
+        if (!rt_module_load(&module->module, w->engine, from->code_path, from->module_path,
+                            &config->mac_key, err) ||
+            !rt_pool_create(&module->pool, module->module, (u32)w->limits->instances, err))
+            return err_context(err, "%s", from->name);
+    }
+    return true;
+}
+
+static void unload_modules(struct worker *w)
+{
+    for (u32 i = 0; i < w->table.module_count; i++) {
+        if (w->modules[i].pool != NULL)
+            rt_pool_destroy(&w->modules[i].pool);
+        rt_module_release(&w->modules[i].module);
+    }
+}
+
+/* As many descriptors as the connections need; where the system allows fewer, fewer connections. */
+static void fit_descriptors(struct server_limits *limits)
+{
+    struct rlimit fds;
+    if (getrlimit(RLIMIT_NOFILE, &fds) != 0)
+        return;
+    u64 want = limits->connections + OWN_FDS;
+    if (fds.rlim_cur < want) {
+        fds.rlim_cur = (rlim_t)min_u64(want, fds.rlim_max);
+        setrlimit(RLIMIT_NOFILE, &fds);
+    }
+    if (fds.rlim_cur >= want)
+        return;
+    limits->connections = fds.rlim_cur > OWN_FDS ? fds.rlim_cur - OWN_FDS : 1;
+}
+
+static void make_index(struct worker *w)
+{
+    server_endpoints_make(&w->table, w->modules, w->table.module_count, &w->arena);
+    server_index_json(&w->table, &w->index_json);
+    server_index_html(&w->table, &w->index_html);
+}
+
+static bool start(struct worker *w, struct err *err)
+{
+    struct rt_options engine = {.memory_max_bytes = w->limits->memory_bytes};
+    struct sched_options sched = {0};
+    w->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (w->spare_fd < 0)
+        return err_sys(err, "cannot open /dev/null");
+    if (!rt_engine_create(&w->engine, &engine, err) || !loop_create(&w->loop, err) ||
+        !sched_create(&w->sched, w->engine, w->loop, &sched, err) || !watch_signals(w, err) ||
+        !load_modules(w, err))
+        return false;
+    make_index(w);
+    random_bytes(&w->id_high, sizeof w->id_high);
+    w->listener = (struct loop_watch){.fd = w->config->listener_fd, .fn = accept_clients};
+    w->accept_timer.fn = accept_pause_over;
+    w->drain_timer.fn = drain_over;
+    listen_start(w);
+    return w->listening || err_sys(err, "cannot watch the listening socket");
+}
+
+/* Says that it serves: to people first, so that the line is there when the supervisor knows. */
+static void announce(struct worker *w)
+{
+    struct buf *out = &w->payload;
+    board_set(&w->board->started_ns, clock_monotonic_ns());
+    if (w->config->announce != NULL) {
+        buf_clear(out);
+        buf_add_format(out, "listening on %s\n", w->config->announce);
+        server_index_curl(&w->table, w->config->announce, out);
+        if (w->limits->connections < w->config->limits.connections)
+            buf_add_format(out, "  %llu connections per worker: the limit of open files is low\n",
+                           (unsigned long long)w->limits->connections);
+        if (!fd_write_all(STDERR_FILENO, out->bytes, out->len))
+            return;
+    }
+    int fd = w->config->ready_fd;
+    if (fd >= 0 && !fd_write_all(fd, "\n", 1))
+        fprintf(stderr, "weir: worker: the supervisor does not listen\n");
+    fd_close(&fd);
+}
+
+static void stop(struct worker *w)
+{
+    server_conns_destroy(w);
+    sched_destroy(&w->sched);
+    unload_modules(w);
+    rt_engine_destroy(&w->engine);
+    loop_destroy(&w->loop);
+    fd_close(&w->signals.fd);
+    fd_close(&w->spare_fd);
+    buf_fini(&w->index_json);
+    buf_fini(&w->index_html);
+    buf_fini(&w->payload);
+    arena_fini(&w->arena);
+}
+
+const char *server_worker_date(struct worker *w)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (now.tv_sec != w->date_second || w->date[0] == 0) {
+        w->date_second = now.tv_sec;
+        http_date_format(now.tv_sec, w->date);
+    }
+    return w->date;
+}
+
+bool server_worker_run(const struct server_worker_config *config, struct err *err)
+{
+    struct server_limits limits = config->limits;
+    struct worker *w = check_alloc(sizeof *w);
+    w->config = config;
+    w->limits = &limits;
+    w->board = config->board;
+    w->spare_fd = w->signals.fd = -1;
+    arena_init(&w->arena, ARENA_BYTES);
+    buf_init(&w->index_json, INDEX_MAX_BYTES);
+    buf_init(&w->index_html, INDEX_MAX_BYTES);
+    buf_init(&w->payload, PAYLOAD_BYTES);
+    fit_descriptors(&limits);
+    bool ok = start(w, err);
+    if (ok)
+        announce(w);
+    while (ok && !w->stopped && !(w->draining && w->connections == 0)) {
+        sched_turn(w->sched, HEARTBEAT_NS);
+        board_set(&w->board->heartbeat_ns, loop_now_ns(w->loop));
+    }
+    stop(w);
+    free(w);
+    return ok;
+}
