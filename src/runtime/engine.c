@@ -72,7 +72,7 @@ static bool fill_options(struct rt_options *to, const struct rt_options *from, s
 /* What a preempted guest's vector state needs. */
 static bool measure_save(struct rt_engine *engine, struct err *err)
 {
-    u32 a, b, c, d, low, high;
+    u32 a, b = 0, c, d, low, high;
     bool ok = __get_cpuid_count(1, 0, &a, &b, &c, &d) && (c & bit_OSXSAVE) != 0 &&
               __get_cpuid_count(0xd, 1, &a, &b, &c, &d) && (a & 2) != 0;
     if (!ok)
