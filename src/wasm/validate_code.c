@@ -218,24 +218,24 @@ static bool label_types(struct wasm_code_validator *v, u32 depth, const u8 **typ
 
 static bool branch(struct wasm_code_validator *v)
 {
-    const u8 *types;
-    u32 count;
+    const u8 *types = NULL;
+    u32 count = 0;
     return label_types(v, v->instr.index, &types, &count) && pop(v, types, count) &&
            mark_unreachable(v);
 }
 
 static bool branch_if(struct wasm_code_validator *v)
 {
-    const u8 *types;
-    u32 count;
+    const u8 *types = NULL;
+    u32 count = 0;
     return pop_one(v, WASM_I32) && label_types(v, v->instr.index, &types, &count) &&
            pop(v, types, count) && push(v, types, count);
 }
 
 static bool branch_table(struct wasm_code_validator *v)
 {
-    const u8 *types, *last_types = NULL;
-    u32 count, arity;
+    const u8 *types = NULL, *last_types = NULL;
+    u32 count = 0, arity = 0;
     if (!pop_one(v, WASM_I32) || !label_types(v, v->instr.index, &types, &arity) ||
         !expect(v, types, arity))
         return false;
