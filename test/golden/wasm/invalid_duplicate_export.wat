@@ -1,8 +1,10 @@
-;;! dump: --types
+;;! dump: --code
 ;;! wat2wasm: --no-check
 (module
   (func (export "same"))
   (func (export "same")))
 ;;---
-;; weirc: invalid_duplicate_export.wasm: duplicate export name "same" (at offset 0x1d)
-;; exit code 3
+;; func[0] () -> (), 2 bytes at 0x28
+;;   0x0029  end
+;; func[1] () -> (), 2 bytes at 0x2b
+;;   0x002c  end
