@@ -82,7 +82,7 @@ static bool compile(struct server *server, const struct job *job, const struct w
                     struct err *err)
 {
     struct digest key;
-    bool need;
+    bool need = false;
     char path[PATH_BYTES];
     if (server->cg == NULL && !cg_create(&server->cg, NULL, err))
         return false;

@@ -124,7 +124,7 @@ bool http_request_line_read(struct http_parser *p, const u8 *head, struct http_s
                             struct err *err)
 {
     const u8 *line = head + span.at;
-    size_t at;
+    size_t at = 0;
     if (!read_method(p, line, span.len, &at, err))
         return false;
     const u8 *space = memchr(line + at, ' ', span.len - at);

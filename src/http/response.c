@@ -106,7 +106,9 @@ void http_date_format(i64 unix_seconds, char out[HTTP_DATE_BYTES])
     i64 now = unix_seconds < 0 ? 0 : unix_seconds > latest ? latest : unix_seconds;
     struct civil_date date = date_from_days((int)(now / 86400));
     int second = (int)(now % 86400);
-    snprintf(out, HTTP_DATE_BYTES, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
+    char text[96]; /* the compiler reckons with numbers of any length */
+    snprintf(text, sizeof text, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
              days + now / 86400 % 7 * 3, date.day, months + (size_t)(date.month - 1) * 3, date.year,
              second / 3600, second / 60 % 60, second % 60);
+    memcpy(out, text, HTTP_DATE_BYTES);
 }

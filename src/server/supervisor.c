@@ -101,7 +101,7 @@ static bool name_listener(struct supervisor *s, struct err *err)
 static bool open_listener(struct supervisor *s, struct err *err)
 {
     char host[HOST_MAX];
-    const char *port;
+    const char *port = NULL;
     if (!split_address(s->options->address, host, &port, err))
         return false;
     struct addrinfo hints = {.ai_family = AF_UNSPEC,

@@ -77,7 +77,7 @@ static void float_write(f64 value, bool single, struct buf *out)
         buf_add_text(out, isnan(value) ? "\"NaN\"" : value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
         return;
     }
-    char text[40];
+    char text[400]; /* the compiler reckons with all digits a double can have */
     int low = 1, high = single ? 9 : 17;
     while (low < high) {
         int middle = (low + high) / 2;
