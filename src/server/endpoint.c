@@ -150,7 +150,13 @@ static u32 min3(u32 a, u32 b, u32 c)
     return least < c ? least : c;
 }
 
-/* Insertions, deletions and replacements that turn a into b; one row of the table at a time. */
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* Insertions, deletions and replacements that turn a into b, letters of either case alike; one row
+ * of the table at a time. */
 static u32 edit_distance(struct http_text a, struct http_text b)
 {
     u32 row[NEAREST_TEXT_MAX + 1];
@@ -160,7 +166,7 @@ static u32 edit_distance(struct http_text a, struct http_text b)
         u32 diagonal = row[0];
         row[0] = k + 1;
         for (u32 i = 0; i < a.len; i++) {
-            u32 replaced = diagonal + (a.bytes[i] != b.bytes[k]);
+            u32 replaced = diagonal + (lower(a.bytes[i]) != lower(b.bytes[k]));
             diagonal = row[i + 1];
             row[i + 1] = min3(replaced, row[i] + 1, diagonal + 1);
         }

@@ -254,13 +254,11 @@ static void count_in_flight(const struct worker *w)
 static sched_done_fn call_done;
 
 /* Takes an instance and starts the call. ERR_BUSY: there is none; nothing was started. */
-static bool call_start(struct server_request *r, struct err *err)
+static bool call_start(struct server_request *r, u64 now, struct err *err)
 {
     struct worker *w = r->worker;
     const struct endpoint *endpoint = r->endpoint;
-    u64 now = clock_monotonic_ns();
-    if (now >= r->wall_end_ns)
-        return err_set(err, ERR_DEADLINE, ERR_NO_AT, "no instance became free in time");
+    CHECK(now < r->wall_end_ns);
     if (!typed_body_read(endpoint->func, r->body.bytes, r->body.len, w->values, err) ||
         !rt_pool_take(endpoint->module->pool, &r->instance, err))
         return false;
@@ -285,13 +283,20 @@ static void serve_waiting_of(struct served_module *module)
     while (module->first_waiting != NULL) {
         struct server_request *r = module->first_waiting;
         struct err err = {0};
-        bool started = call_start(r, &err);
+        u64 now = clock_monotonic_ns();
+        bool started = now < r->wall_end_ns && call_start(r, now, &err);
         if (!started && err.code == ERR_BUSY)
             return;
-        wait_remove(r);
-        if (started)
+        if (started) {
+            wait_remove(r);
             continue;
-        answer_error(r, &err, NULL);
+        }
+        if (err.code == ERR_NONE) {
+            server_request_expire(r);
+        } else {
+            wait_remove(r);
+            answer_error(r, &err, NULL);
+        }
         server_conn_continue(r->conn);
     }
 }
@@ -330,10 +335,11 @@ static void run_call(struct server_request *r)
 {
     struct worker *w = r->worker;
     struct err err = {0};
-    r->wall_end_ns = clock_monotonic_ns() + w->limits->wall_ns;
+    u64 now = clock_monotonic_ns();
+    r->wall_end_ns = now + w->limits->wall_ns;
     if (!buf_ok(&r->body)) {
         err_set(&err, ERR_LIMIT, ERR_NO_AT, "no memory for the request body");
-    } else if (r->endpoint->module->first_waiting == NULL && call_start(r, &err)) {
+    } else if (r->endpoint->module->first_waiting == NULL && call_start(r, now, &err)) {
         count_in_flight(w);
         return;
     }

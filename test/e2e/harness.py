@@ -1,0 +1,160 @@
+"""Starts the real server on a free port and talks to it over real sockets."""
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import unittest
+
+BIN = os.environ.get("WEIR_BIN", "build/dev/bin")
+GUESTS = os.environ.get("WEIR_GUESTS", "build/dev/guests")
+PATIENCE_S = 60  # for anything that should happen soon, on however busy a machine
+
+
+class Server:
+    """`weir serve` of some guests. Used as a context: leaving it drains and checks the end."""
+
+    def __init__(self, *guests, options=()):
+        files = [os.path.join(GUESTS, name + ".wasm") for name in guests]
+        self.process = subprocess.Popen(
+            [os.path.join(BIN, "weir"), "serve", *files, "--addr", "127.0.0.1:0", *options],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        self.lines = []
+        self.is_listening = threading.Event()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+        if not self.is_listening.wait(PATIENCE_S) or self.port is None:
+            self.process.kill()
+            raise AssertionError("the server does not start: " + "".join(self.lines))
+
+    port = None
+
+    def _read(self):
+        for line in self.process.stderr:
+            self.lines.append(line.decode())
+            found = re.match(rb"listening on http://127\.0\.0\.1:(\d+)$", line.strip())
+            if found:
+                self.port = int(found[1])
+                self.is_listening.set()
+        self.is_listening.set()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, traceback):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        finally:
+            self.reader.join(PATIENCE_S)
+            self.process.stderr.close()
+        if kind is None and status != 0:
+            raise AssertionError(f"the server ended with {status}: " + "".join(self.lines))
+
+    def workers(self):
+        """Process ids of the workers."""
+        path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+        with open(path, encoding="ascii") as file:
+            return [int(pid) for pid in file.read().split()]
+
+    def open(self):
+        """A plain socket to the server."""
+        sock = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return sock
+
+    def client(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+
+    def request(self, method, path, body=None, headers=None, client=None):
+        """One request; returns (status, headers, body bytes)."""
+        own = client or self.client()
+        try:
+            own.request(method, path, body, headers or {})
+            reply = own.getresponse()
+            return reply.status, reply.headers, reply.read()
+        finally:
+            if client is None:
+                own.close()
+
+    def call(self, path, *args, client=None):
+        """A call that must succeed; returns its result."""
+        status, _, body = self.request("POST", path, json.dumps(args), client=client)
+        if status != 200:
+            raise AssertionError(f"{path}: {status} {body!r}")
+        return json.loads(body)
+
+    def error(self, path, *args, client=None):
+        """A call that must fail; returns (status, the error object)."""
+        status, _, body = self.request("POST", path, json.dumps(args), client=client)
+        return status, json.loads(body)["error"]
+
+    def exchange(self, data):
+        """Sends raw bytes, then reads to the end of the connection; returns all of it."""
+        with self.open() as sock:
+            sock.sendall(data)
+            return read_all(sock)
+
+
+def read_all(sock):
+    pieces = []
+    try:
+        while piece := sock.recv(65536):
+            pieces.append(piece)
+    except ConnectionResetError:
+        pieces.append(b"<reset>")
+    return b"".join(pieces)
+
+
+class Replies:
+    """Reads the replies on a socket one by one."""
+
+    def __init__(self, sock):
+        self.file = sock.makefile("rb")
+
+    def next(self, has_body=True):
+        """Returns (status, headers with lower-case names, body); None at the end."""
+        line = self.file.readline()
+        if not line:
+            return None
+        status = int(line.split()[1])
+        headers = {}
+        while (line := self.file.readline().strip()):
+            name, _, value = line.partition(b":")
+            headers[name.decode().lower()] = value.strip().decode()
+        length = int(headers.get("content-length", "0")) if has_body else 0
+        return status, headers, self.file.read(length)
+
+    def close(self):
+        self.file.close()
+
+
+def post(path, body, extra=""):
+    """The bytes of a POST."""
+    body = body.encode()
+    return (f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n{extra}\r\n"
+            .encode() + body)
+
+
+class SharedServer(unittest.TestCase):
+    """Test cases over one server, started once."""
+
+    GUESTS = ("hello",)
+    OPTIONS = ("--workers", "1")
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = Server(*cls.GUESTS, options=cls.OPTIONS)
+        cls.addClassCleanup(cls.server.__exit__, None, None, None)
+
+
+__all__ = ["BIN", "GUESTS", "PATIENCE_S", "Replies", "Server", "SharedServer", "http", "json", "os",
+           "post", "read_all", "signal", "socket", "subprocess", "tempfile", "threading",
+           "unittest"]

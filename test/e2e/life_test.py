@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+"""Many connections, few descriptors, workers that die, and the end of a server."""
+import time
+
+from harness import *  # pylint: disable=wildcard-import,unused-wildcard-import
+
+
+def until(condition):
+    """Waits for something that will come about."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError("it did not come about")
+        time.sleep(0.01)
+
+
+class Life(unittest.TestCase):
+    def test_many_connections_at_once(self):
+        with Server("hello", options=("--workers", "2")) as server:
+            clients = [server.client() for _ in range(400)]
+            for turn in range(3):
+                for client in clients:
+                    client.request("POST", "/add", f"[{turn},1]")
+                for client in clients:
+                    reply = client.getresponse()
+                    self.assertEqual((reply.status, reply.read()), (200, b"%d\n" % (turn + 1)))
+            for client in clients:
+                client.close()
+
+    def test_more_connections_than_allowed_wait(self):
+        with Server("hello", options=("--workers", "1", "--connections", "5")) as server:
+            socks = [server.open() for _ in range(20)]
+            for sock in socks:
+                sock.sendall(post("/add", "[1,2]", "Connection: close\r\n"))
+            for sock in socks:
+                self.assertTrue(read_all(sock).startswith(b"HTTP/1.1 200 "))
+                sock.close()
+
+    def test_more_connections_than_descriptors(self):
+        with Server("hello", options=("--workers", "1")) as server:
+            for pid in server.workers():
+                subprocess.run(["prlimit", f"--pid={pid}", "--nofile=48:48"], check=True)
+            socks = [server.open() for _ in range(100)]
+            for sock in socks:
+                sock.close()
+
+            def is_served():
+                try:
+                    return server.call("/add", 1, 2) == 3
+                except (OSError, http.client.HTTPException):
+                    return False  # it may be one of those that were hung up on
+            until(is_served)
+            self.assertEqual(len(server.workers()), 1)
+
+    def test_a_drain_finishes_what_is_in_flight(self):
+        options = ("--workers", "1", "--cpu-ms", "400")
+        with Server("spin", options=options) as server:
+            idle = server.open()
+            idle.sendall(post("/work", "[1]"))
+            replies = Replies(idle)
+            self.assertEqual(replies.next()[0], 200)
+            busy = server.open()
+            busy.sendall(post("/spin", "[]"))
+            head = server.open()
+            head.sendall(b"POST /work HTTP/1.1\r\n")
+            server.call("/work", 1)  # by now the worker has read all three
+            server.process.send_signal(signal.SIGTERM)
+            self.assertIsNone(replies.next())  # the idle one ends at once
+            head.sendall(b"Host: a\r\nContent-Length: 3\r\n\r\n[1]")
+            for sock, want in ((busy, b"HTTP/1.1 504 "), (head, b"HTTP/1.1 200 ")):
+                reply = read_all(sock)
+                self.assertTrue(reply.startswith(want), reply)
+                self.assertIn(b"Connection: close", reply)
+            for sock in (idle, busy, head):
+                sock.close()
+            replies.close()
+            self.assertEqual(server.process.wait(PATIENCE_S), 0)
+
+    def test_a_drain_does_not_wait_for_ever(self):
+        options = ("--workers", "1", "--cpu-ms", "3600000", "--wall-ms", "3600000", "--drain-ms",
+                   "200")
+        with Server("spin", options=options) as server:
+            with server.open() as sock:
+                sock.sendall(post("/spin", "[]"))
+                server.call("/work", 1)
+                server.process.send_signal(signal.SIGTERM)
+                self.assertEqual(server.process.wait(PATIENCE_S), 0)
+                self.assertNotIn(b"200", read_all(sock))
+
+    def test_a_dead_worker_is_replaced(self):
+        with Server("hello", options=("--workers", "2")) as server:
+            before = server.workers()
+            self.assertEqual(len(before), 2)
+            for pid in before:
+                os.kill(pid, signal.SIGKILL)
+            until(lambda: len(set(server.workers()) - set(before)) == 2)
+            self.assertEqual(server.call("/add", 1, 2), 3)
+
+    def test_what_cannot_be_served_is_said(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "broken.wasm")
+            with open(path, "wb") as file:
+                file.write(b"\0asm\1\0\0\0\1\2\3")
+            done = subprocess.run([os.path.join(BIN, "weir"), "serve", path, "--addr",
+                                   "127.0.0.1:0"], capture_output=True, text=True, check=False,
+                                  timeout=PATIENCE_S)
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("broken.wasm", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
