@@ -14,8 +14,10 @@ enum { LEVEL_FIRST, LEVEL_1_MS, LEVEL_10_MS, LEVEL_100_MS, LEVEL_REST, LEVEL_COU
 static const u64 level_ends_ns[] = {
     [LEVEL_1_MS] = 1000000, [LEVEL_10_MS] = 10000000, [LEVEL_100_MS] = 100000000};
 
-#define EXACT_FROM_NS level_ends_ns[LEVEL_1_MS] /* processor clock from here on, see slice_clock   \
-                                                 */
+#define AGED_NS ((u64)20000000) /* see next_task */
+#define EXACT_FROM_NS                                                                              \
+    level_ends_ns[LEVEL_1_MS] /* processor clock from here on, see slice_clock                     \
+                               */
 
 enum task_state { TASK_QUEUED, TASK_RUNNING, TASK_SUSPENDED, TASK_ENDED };
 
@@ -24,7 +26,7 @@ struct sched_task {
     enum task_state state;
     struct rt_fiber *fiber;
     struct sched_call call;
-    u64 cpu_ns, started_ns;
+    u64 cpu_ns, started_ns, queued_ns;
     u32 slices;
     u32 level;                        /* its queue, when queued */
     struct sched_task *next, *before; /* in the queue; next also in the free list */
@@ -48,6 +50,7 @@ struct sched {
     struct sched_task *all, *free;
     u32 task_count;
     struct sched_task *running;
+    u64 aged_ns; /* when a task ran out of turn because it had waited so long */
     struct sched_tick tick;
 };
 
@@ -58,6 +61,7 @@ static void queue_put(struct sched_task *task, u32 level)
     struct queue *queue = &task->sched->queues[level];
     task->state = TASK_QUEUED;
     task->level = level;
+    task->queued_ns = loop_now_ns(task->sched->loop);
     task->next = NULL;
     task->before = queue->last;
     if (queue->last != NULL)
@@ -234,18 +238,34 @@ static void task_slice(struct sched_task *task)
         task_kill(task, ABI_TRAP_CPU_LIMIT);
 }
 
+/* Whoever has used least; but once in AGED_NS whoever has waited longest, if that is as long: short
+ * requests may fill the processor, long ones still get a slice now and then. */
+static struct sched_task *next_task(struct sched *sched)
+{
+    struct sched_task *first = NULL, *oldest = NULL;
+    for (u32 level = LEVEL_FIRST; level < LEVEL_COUNT; level++) {
+        struct sched_task *task = sched->queues[level].first;
+        if (first == NULL)
+            first = task;
+        if (task != NULL && (oldest == NULL || task->queued_ns < oldest->queued_ns))
+            oldest = task;
+    }
+    u64 now = loop_now_ns(sched->loop);
+    if (first == oldest || now - sched->aged_ns < AGED_NS || now - oldest->queued_ns < AGED_NS)
+        return first;
+    sched->aged_ns = now;
+    return oldest;
+}
+
 void sched_turn(struct sched *sched, u64 wait_ns)
 {
     CHECK(sched->running == NULL);
     loop_poll(sched->loop, sched->queued > 0 ? 0 : wait_ns);
-    for (u32 level = LEVEL_FIRST; level < LEVEL_COUNT; level++) {
-        struct sched_task *task = sched->queues[level].first;
-        if (task == NULL)
-            continue;
-        queue_remove(task);
-        task_slice(task);
+    struct sched_task *task = next_task(sched);
+    if (task == NULL)
         return;
-    }
+    queue_remove(task);
+    task_slice(task);
 }
 
 u32 sched_task_count(const struct sched *sched)

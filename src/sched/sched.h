@@ -7,6 +7,7 @@
  *
  * Order:    least attained service: tasks that never ran and those woken from a host call first,
  *           then by processor time used (up to 1, 10, 100 ms, more), round-robin within a level.
+ *           Once in 20 ms the one that has waited longest, so that nothing starves.
  * Slices:   a free-running 2 ms tick; a task found running by two ticks is preempted, and the tick
  *           has 1 ms until nobody overstays. No tick while idle.
  * Threads:  one. Lifetime: the scheduler outlives its tasks; engine and loop outlive it.

@@ -1,0 +1,267 @@
+/* Tasks, slices, limits, suspension: with the module of test/unit/runtime/guest.h. */
+#include "sched/sched.h"
+#include "test/test.h"
+#include "test/unit/runtime/guest.h"
+
+#define TASKS_MAX 64
+
+struct fixture;
+struct request { /* what a task's callback notes */
+    struct fixture *f;
+    struct rt_instance *instance;
+    struct sched_task *task;
+    bool done;
+    enum abi_trap kind; /* NONE: it returned */
+    u32 result, slices, order;
+    u64 cpu_ns;
+};
+
+struct fixture {
+    struct guest_files files;
+    struct rt_engine *engine;
+    struct rt_module *module;
+    struct rt_pool *pool;
+    struct loop *loop;
+    struct sched *sched;
+    struct request requests[TASKS_MAX];
+    u32 done_count, cancelled;
+    struct sched_task *waiting; /* in host_wait */
+};
+
+static void cancelled(void *arg)
+{
+    struct fixture *f = arg;
+    f->cancelled++;
+}
+
+/* Waits until the test wakes it. */
+static u32 host_wait(struct rt_instance *instance, u32 a, u32 b);
+
+static const struct rt_host_func hosts[] = {
+    {"env", "host", "ii_i", "a b", RT_HOST_MAY_SUSPEND, (rt_host_code *)host_wait},
+};
+
+static struct fixture fixture; /* cmocka's state would do; one test at a time is simpler */
+
+static u32 host_wait(struct rt_instance *instance, u32 a, u32 b)
+{
+    fixture.waiting = sched_task_of(instance);
+    return (u32)sched_suspend(fixture.waiting, cancelled, &fixture) + a + b;
+}
+
+static struct fixture *begin(const struct sched_options *options)
+{
+    struct fixture *f = &fixture;
+    const struct guest_module m = {.memory_pages = 1, .memory_max = 4};
+    struct err err = {0};
+    *f = (struct fixture){0};
+    guest_files_init(&f->files);
+    guest_module_write(&f->files, &m);
+    assert_true(rt_engine_create(&f->engine, NULL, &err));
+    assert_true(loop_create(&f->loop, &err));
+    assert_true(sched_create(&f->sched, f->engine, f->loop, options, &err));
+    rt_engine_add_host(f->engine, hosts, 1);
+    if (!rt_module_load(&f->module, f->engine, f->files.code, f->files.module, &guest_key, &err))
+        fail_msg("%s", err.text);
+    assert_true(rt_pool_create(&f->pool, f->module, 0, &err));
+    return f;
+}
+
+static void end(struct fixture *f)
+{
+    sched_destroy(&f->sched);
+    rt_pool_destroy(&f->pool);
+    rt_module_release(&f->module);
+    loop_destroy(&f->loop);
+    rt_engine_destroy(&f->engine);
+    guest_files_remove(&f->files);
+}
+
+static void note(void *arg, const struct sched_result *result)
+{
+    struct request *request = arg;
+    assert_false(request->done);
+    request->done = true;
+    request->order = request->f->done_count++;
+    request->kind = result->trap == NULL ? ABI_TRAP_NONE : result->trap->kind;
+    request->result = result->trap == NULL ? result->results[0].u32 : 0;
+    request->slices = result->slices;
+    request->cpu_ns = result->cpu_ns;
+    rt_pool_release(request->f->pool, &request->instance);
+}
+
+static struct request *start(struct fixture *f, u32 index, u32 func, u32 a, u32 b, u64 cpu_ns,
+                             u64 wall_ns)
+{
+    struct request *request = &f->requests[index];
+    union abi_value args[2] = {{.u32 = a}, {.u32 = b}};
+    *request = (struct request){.f = f};
+    assert_true(rt_pool_take(f->pool, &request->instance, NULL));
+    struct sched_call call = {.instance = request->instance,
+                              .func = func,
+                              .args = args,
+                              .cpu_ns = cpu_ns,
+                              .wall_ns = wall_ns,
+                              .done = note,
+                              .arg = request};
+    assert_true(sched_start(f->sched, &call, &request->task, NULL));
+    assert_false(request->done);
+    return request;
+}
+
+static void tasks_end_with_results(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(NULL);
+    for (u32 i = 0; i < TASKS_MAX; i++)
+        start(f, i, GUEST_ADD, i, 1, 0, 0);
+    assert_int_equal(sched_task_count(f->sched), TASKS_MAX);
+    while (sched_task_count(f->sched) > 0)
+        sched_turn(f->sched, UINT64_MAX);
+    for (u32 i = 0; i < TASKS_MAX; i++) {
+        assert_int_equal(f->requests[i].result, i + 1);
+        assert_int_equal(f->requests[i].order, i);
+        assert_int_equal(f->requests[i].slices, 1);
+    }
+    start(f, 0, GUEST_TRAP, ABI_TRAP_UNREACHABLE, 0, 0, 0);
+    sched_turn(f->sched, 0);
+    assert_int_equal(f->requests[0].kind, ABI_TRAP_UNREACHABLE);
+    end(f);
+}
+
+static void too_many_tasks_are_refused(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(&(struct sched_options){.tasks_max = 2});
+    struct sched_call call = {.func = GUEST_ADD, .done = note};
+    struct sched_task *task;
+    struct err err = {0};
+    start(f, 0, GUEST_ADD, 1, 1, 0, 0);
+    start(f, 1, GUEST_ADD, 1, 1, 0, 0);
+    assert_false(sched_start(f->sched, &call, &task, &err));
+    assert_int_equal(err.code, ERR_BUSY);
+    end(f); /* ends the two that never ran */
+    assert_int_equal(f->requests[0].kind, ABI_TRAP_CANCELLED);
+    assert_int_equal(f->requests[1].kind, ABI_TRAP_CANCELLED);
+}
+
+static void endless_loops_are_killed_while_others_go_on(void **state)
+{
+    (void)state;
+    enum { SPINNERS = 3 };
+    struct fixture *f = begin(NULL);
+    for (u32 i = 0; i < SPINNERS; i++)
+        start(f, i, GUEST_SPIN, 0, i, 6000000, 0);
+    u32 answered = 0;
+    while (!f->requests[0].done || !f->requests[1].done || !f->requests[2].done) {
+        struct request *quick = &f->requests[SPINNERS];
+        if (quick->task == NULL || quick->done) {
+            answered += quick->done;
+            start(f, SPINNERS, GUEST_ADD, answered, 1, 0, 0);
+        }
+        sched_turn(f->sched, 0);
+    }
+    while (sched_task_count(f->sched) > 0)
+        sched_turn(f->sched, 0);
+    assert_true(answered > 10);
+    for (u32 i = 0; i < SPINNERS; i++) {
+        assert_int_equal(f->requests[i].kind, ABI_TRAP_CPU_LIMIT);
+        assert_true(f->requests[i].slices >= 2);
+        assert_true(f->requests[i].cpu_ns >= 6000000);
+    }
+    end(f);
+}
+
+static void a_newcomer_goes_before_the_spinners(void **state)
+{
+    (void)state;
+    enum { SPINNERS = 20 };
+    struct fixture *f = begin(NULL);
+    for (u32 i = 0; i < SPINNERS; i++)
+        start(f, i, GUEST_SPIN, 0, i, 0, 0);
+    for (u32 turn = 0; turn < 2 * SPINNERS; turn++)
+        sched_turn(f->sched, 0);
+    struct request *late = start(f, SPINNERS, GUEST_ADD, 1, 2, 0, 0);
+    sched_turn(f->sched, 0);
+    assert_true(late->done);
+    end(f);
+    for (u32 i = 0; i < SPINNERS; i++)
+        assert_int_equal(f->requests[i].kind, ABI_TRAP_CANCELLED);
+}
+
+static void the_wall_limit_ends_loops_and_waits(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(NULL);
+    start(f, 0, GUEST_SPIN, 0, 1, 0, 10000000);
+    start(f, 1, GUEST_CALL_HOST, 0, 0, 0, 10000000);
+    while (sched_task_count(f->sched) > 0)
+        sched_turn(f->sched, UINT64_MAX);
+    assert_int_equal(f->requests[0].kind, ABI_TRAP_WALL_LIMIT);
+    assert_int_equal(f->requests[1].kind, ABI_TRAP_WALL_LIMIT);
+    assert_int_equal(f->cancelled, 1);
+    end(f);
+}
+
+static void a_suspended_task_waits_and_wakes(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(NULL);
+    struct request *waits = start(f, 0, GUEST_CALL_HOST, 30, 4, 0, 0);
+    struct request *other = start(f, 1, GUEST_ADD, 1, 1, 0, 0);
+    for (u32 i = 0; i < 10; i++)
+        sched_turn(f->sched, 0);
+    assert_true(other->done && !waits->done);
+    sched_wake(f->waiting, 200);
+    sched_turn(f->sched, 0);
+    assert_true(waits->done);
+    assert_int_equal(waits->result, 1234);
+    assert_int_equal(f->cancelled, 0);
+    end(f);
+}
+
+static void a_cancelled_task_is_gone_at_once(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(NULL);
+    struct request *suspended = start(f, 0, GUEST_CALL_HOST, 0, 0, 0, 0);
+    sched_turn(f->sched, 0);
+    struct request *never_ran = start(f, 1, GUEST_ADD, 1, 1, 0, 1000000000);
+    struct request *spins = start(f, 2, GUEST_SPIN, 0, 1, 0, 0);
+    sched_cancel(never_ran->task, ABI_TRAP_CANCELLED);
+    sched_turn(f->sched, 0);
+    assert_false(suspended->done || spins->done);
+    sched_cancel(suspended->task, ABI_TRAP_CANCELLED);
+    sched_cancel(spins->task, ABI_TRAP_CANCELLED);
+    for (u32 i = 0; i < 3; i++)
+        assert_int_equal(f->requests[i].kind, ABI_TRAP_CANCELLED);
+    assert_int_equal(f->cancelled, 1);
+    assert_int_equal(sched_task_count(f->sched), 0);
+    end(f);
+}
+
+static void no_deadlines_for_debuggers(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(&(struct sched_options){.no_deadlines = true});
+    struct request *spins = start(f, 0, GUEST_SPIN, 0, 1, 1000000, 1000000);
+    for (u32 i = 0; i < 5; i++)
+        sched_turn(f->sched, 0);
+    assert_false(spins->done);
+    end(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tasks_end_with_results),
+        cmocka_unit_test(too_many_tasks_are_refused),
+        cmocka_unit_test(endless_loops_are_killed_while_others_go_on),
+        cmocka_unit_test(a_newcomer_goes_before_the_spinners),
+        cmocka_unit_test(the_wall_limit_ends_loops_and_waits),
+        cmocka_unit_test(a_suspended_task_waits_and_wakes),
+        cmocka_unit_test(a_cancelled_task_is_gone_at_once),
+        cmocka_unit_test(no_deadlines_for_debuggers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

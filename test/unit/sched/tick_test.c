@@ -1,0 +1,70 @@
+/* When a tick preempts, speeds up, calms down and stops: fired by hand. */
+#include "sched/tick.c"
+#include "test/test.h"
+
+/* What happens between two ticks, and what the second must do. */
+struct step {
+    char what; /* s: a slice starts and goes on, e: the running one ends, q: one starts and ends,
+                  -: nothing */
+    bool preempts, fast, ticking;
+};
+
+static void run(const struct step *steps, size_t count)
+{
+    struct sched_tick tick;
+    assert_true(sched_tick_init(&tick, NULL));
+    for (size_t i = 0; i < count; i++) {
+        if (steps[i].what == 's' || steps[i].what == 'q')
+            sched_tick_begin(&tick);
+        if (steps[i].what == 'e' || steps[i].what == 'q')
+            sched_tick_end(&tick);
+        bool preempts = sched_tick_fire(&tick);
+        if (preempts != steps[i].preempts || tick.fast != steps[i].fast ||
+            tick.ticking != steps[i].ticking)
+            fail_msg("step %zu: preempts %d fast %d ticking %d", i, preempts, tick.fast,
+                     tick.ticking);
+    }
+    set_period(&tick, 0);
+    sched_tick_fini(&tick);
+}
+
+static void short_slices_are_left_alone(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {{'q', false, false, true}, {'q', false, false, true},
+                                        {'s', false, false, true}, {'e', false, false, false},
+                                        {'q', false, false, true}, {'-', false, false, false}};
+    run(steps, COUNT_OF(steps));
+}
+
+static void an_overstayer_is_preempted_and_found_faster_again(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {
+        {'s', false, false, true},
+        {'-', true, true, true}, /* two ticks see it */
+        {'s', true, true, true},
+        {'s', true, true, true}, /* then one is enough */
+    };
+    run(steps, COUNT_OF(steps));
+}
+
+static void calm_brings_the_slow_tick_back(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {
+        {'s', false, false, true}, {'-', true, true, true},    {'e', false, true, true},
+        {'q', false, false, true}, {'-', false, false, false},
+    };
+    run(steps, COUNT_OF(steps));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(short_slices_are_left_alone),
+        cmocka_unit_test(an_overstayer_is_preempted_and_found_faster_again),
+        cmocka_unit_test(calm_brings_the_slow_tick_back),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
