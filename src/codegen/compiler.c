@@ -15,8 +15,13 @@ const char *cg_llvm_version(void)
 /* LLVM's own options are global: set once, with the first compiler. */
 static void set_llvm_options(void)
 {
-    /* Two loads of 32 bits joined to one of 64 wait for the stores in front of them. */
-    static const char *const args[] = {"weirc", "-slp-min-reg-size=128"};
+    static const char *const args[] = {
+        "weirc",
+        /* Two loads of 32 bits joined to one of 64 wait for the stores in front of them. */
+        "-slp-min-reg-size=128",
+        /* Every instruction that may fault has its function's frame around it: backtraces. */
+        "-enable-shrink-wrap=false",
+    };
     LLVMParseCommandLineOptions(COUNT_OF(args), args, NULL);
 }
 

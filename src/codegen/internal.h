@@ -121,6 +121,7 @@ LLVMValueRef cg_intrinsic(struct cg_module *m, const char *name, LLVMTypeRef *ov
 /* Emits traps, builtin calls, entries and host calls: before all guest functions, so that their
  * code lies below the first of them. */
 void cg_stubs_emit(struct cg_module *m);
+void cg_stubs_trim(struct cg_module *m); /* removes those that no function came to use */
 
 /* ---- func.c: one function ---- */
 

@@ -293,6 +293,8 @@ bool cg_module_emit(struct cg_module *m, struct cg *cg, const struct wasm_module
     if (m->entries == NULL || m->host_calls == NULL)
         return err_set(err, ERR_LIMIT, ERR_NO_AT, "too many types for this compiler's memory");
     cg_stubs_emit(m);
-    return declare_funcs(m, err) && cg_funcs_emit(m, err) && emit_code_table(m, err) &&
-           verify(m, err);
+    if (!declare_funcs(m, err) || !cg_funcs_emit(m, err))
+        return false;
+    cg_stubs_trim(m);
+    return emit_code_table(m, err) && verify(m, err);
 }

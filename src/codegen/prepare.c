@@ -9,11 +9,14 @@
  * x, and products with -1.0 by a flipped sign; then a signalling NaN stays one, which Wasm forbids.
  * The constant operand is hidden behind a load from a constant that LLVM may not look into, since
  * its linkage is weak; the operation stays.
+ *
+ * The walk looks at what is written, not at every way a value may come about: a constant that is
+ * discovered by later passes may still make a signalling NaN survive an operation.
  */
 #include "codegen/internal.h"
 #include "base/check.h"
-#include <llvm-c/Analysis.h>
 #include <stdio.h>
+#include <string.h>
 
 /* The operands to hide, as bits of f32 and f64. */
 static const struct {
@@ -78,14 +81,67 @@ static void keep_demotion(struct cg_module *m, LLVMValueRef instr)
     LLVMReplaceAllUsesWith(instr, LLVMBuildFAdd(m->builder, value, zero, ""));
 }
 
-static bool is_min_or_max(LLVMValueRef call)
+/* True for a call of one of the intrinsics. */
+static bool calls_one_of(LLVMValueRef value, const char *const *names, size_t count)
 {
-    static const char *const names[] = {"llvm.minimum", "llvm.maximum"};
-    unsigned id = LLVMGetIntrinsicID(LLVMGetCalledValue(call));
-    for (size_t i = 0; i < COUNT_OF(names); i++)
-        if (id == LLVMLookupIntrinsicID(names[i], 12))
+    LLVMValueRef callee = LLVMIsACallInst(value) != NULL ? LLVMGetCalledValue(value) : NULL;
+    unsigned id = callee != NULL && LLVMIsAFunction(callee) ? LLVMGetIntrinsicID(callee) : 0;
+    for (size_t i = 0; id != 0 && i < count; i++)
+        if (id == LLVMLookupIntrinsicID(names[i], strlen(names[i])))
             return true;
     return false;
+}
+
+static const char *const min_max[] = {"llvm.minimum", "llvm.maximum"};
+static const char *const rounding[] = {"llvm.ceil", "llvm.floor", "llvm.trunc", "llvm.roundeven",
+                                       "llvm.sqrt"};
+
+static bool is_float_arithmetic(LLVMValueRef value)
+{
+    if (LLVMIsAInstruction(value) == NULL)
+        return false;
+    switch ((int)LLVMGetInstructionOpcode(value)) {
+    case LLVMFAdd:
+    case LLVMFSub:
+    case LLVMFMul:
+    case LLVMFDiv:
+    case LLVMFPTrunc:
+    case LLVMFPExt:
+    case LLVMSIToFP:
+    case LLVMUIToFP: return true;
+    default:
+        return calls_one_of(value, min_max, COUNT_OF(min_max)) ||
+               calls_one_of(value, rounding, COUNT_OF(rounding));
+    }
+}
+
+/* True if the value is surely no signalling NaN. Looks through the phi of a reduction. */
+static bool is_quiet(LLVMValueRef value)
+{
+    if (LLVMIsAConstantFP(value) != NULL) {
+        LLVMBool loses_info;
+        f64 number = LLVMConstRealGetDouble(value, &loses_info);
+        return number == number;
+    }
+    if (LLVMIsAPHINode(value) == NULL)
+        return is_float_arithmetic(value);
+    u32 count = LLVMCountIncoming(value);
+    for (u32 i = 0; i < count; i++) {
+        LLVMValueRef incoming = LLVMGetIncomingValue(value, i);
+        if (incoming != value && (LLVMIsAPHINode(incoming) != NULL || !is_quiet(incoming)))
+            return false;
+    }
+    return true;
+}
+
+/* On x86, minimum and maximum hand on a signalling NaN as it is: they get quiet operands. */
+static void quieten_operand(struct cg_module *m, LLVMValueRef instr, u32 operand)
+{
+    LLVMValueRef value = LLVMGetOperand(instr, operand);
+    if (is_quiet(value))
+        return;
+    LLVMValueRef zero = hidden_load(m, LLVMTypeOf(value), HIDDEN_MINUS_ZERO, instr);
+    LLVMSetOperand(instr, operand, LLVMBuildFAdd(m->builder, value, zero, ""));
 }
 
 static bool is_guest_load(struct cg_module *m, LLVMValueRef instr)
@@ -114,9 +170,14 @@ static void prepare_instr(struct cg_module *m, LLVMValueRef instr)
     } else if (LLVMGetFirstUse(instr) == NULL && is_pure(instr)) {
         LLVMInstructionEraseFromParent(instr);
     } else if (opcode == LLVMFAdd || opcode == LLVMFSub || opcode == LLVMFMul ||
-               opcode == LLVMFDiv || (LLVMIsACallInst(instr) != NULL && is_min_or_max(instr))) {
+               opcode == LLVMFDiv) {
         hide_operand(m, instr, 0);
         hide_operand(m, instr, 1);
+    } else if (calls_one_of(instr, min_max, COUNT_OF(min_max))) {
+        for (u32 i = 0; i < 2; i++) {
+            hide_operand(m, instr, i);
+            quieten_operand(m, instr, i);
+        }
     } else if (opcode == LLVMFPTrunc) {
         keep_demotion(m, instr);
     }

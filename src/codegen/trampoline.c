@@ -269,6 +269,22 @@ static void emit_entry(struct cg_module *m, u32 index)
     m->entries[index] = stub.fn;
 }
 
+static void remove_if_unused(LLVMValueRef *stub)
+{
+    if (LLVMGetFirstUse(*stub) == NULL) {
+        LLVMDeleteFunction(*stub);
+        *stub = NULL;
+    }
+}
+
+void cg_stubs_trim(struct cg_module *m)
+{
+    remove_if_unused(&m->memory_grow); /* users of traps before traps */
+    remove_if_unused(&m->trap_call_indirect);
+    for (u32 i = 1; i < ABI_TRAP_COUNT; i++)
+        remove_if_unused(&m->traps[i]);
+}
+
 void cg_stubs_emit(struct cg_module *m)
 {
     const struct wasm_module *w = m->wasm;
