@@ -91,18 +91,21 @@ struct dwarf {
     struct wasm_module *m;
     struct bytes info, abbrev, str, line_str, str_offsets, addr;
     u64 code_offset; /* of the code section's payload in the module */
-    u64 budget;      /* attributes and abbreviations that may still be read */
+    u64 budget;      /* what may still be read, in attributes; see spend */
     u32 *abbrevs;    /* of the current unit: abbreviation code - 1 -> offset in .debug_abbrev */
     u32 abbrev_max;
     bool *wanted; /* by function index: exported, and no names found so far */
     u32 name_max; /* places in m->local_names */
 };
 
-static bool spend(struct dwarf *d)
+/* Pays for an attribute or abbreviation of len bytes: entries may be read more than once, and one
+ * long text must not be searched for its end again and again. */
+static bool spend(struct dwarf *d, size_t len)
 {
-    if (d->budget == 0)
+    u64 price = 1 + len / 64;
+    if (d->budget < price)
         return false;
-    d->budget--;
+    d->budget -= price;
     return true;
 }
 
@@ -197,7 +200,7 @@ static bool abbrevs_read(struct dwarf *d, struct unit *unit, u64 offset)
             form = read_leb_u64(&r);
             if (form == FORM_IMPLICIT_CONST)
                 (void)read_leb_i64(&r);
-            if (!reader_ok(&r) || !spend(d))
+            if (!reader_ok(&r) || !spend(d, 0))
                 return false;
         }
     }
@@ -233,12 +236,13 @@ static bool entry_read(struct dwarf *d, const struct unit *unit, struct reader *
         if (attribute == 0 && form_code == 0)
             return reader_ok(r) && reader_ok(&abbrev);
         const struct form *form = form_find(form_code);
-        if (form == NULL || !spend(d))
+        if (form == NULL)
             return false;
         if (form_code == FORM_IMPLICIT_CONST)
             (void)read_leb_i64(&abbrev);
+        size_t begin = r->at;
         entry_take(entry, attribute, read_value(r, form));
-        if (!reader_ok(r) || !reader_ok(&abbrev))
+        if (!reader_ok(r) || !reader_ok(&abbrev) || !spend(d, r->at - begin))
             return false;
     }
 }
@@ -376,7 +380,7 @@ static bool unit_begin(struct dwarf *d, struct unit *unit)
 static void units_read(struct dwarf *d)
 {
     struct reader info = reader_make(d->info.at, d->info.len, NULL);
-    while (reader_left(&info) > 0 && spend(d)) {
+    while (reader_left(&info) > 0 && spend(d, 0)) {
         struct unit unit = {.begin = info.at};
         u64 len = read_fixed(&info, 4);
         if (len > reader_left(&info)) /* cut short, or 64-bit DWARF */

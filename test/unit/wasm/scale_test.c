@@ -226,6 +226,60 @@ static void many_sections(void **state)
     }
 }
 
+static void put_u32(struct buf *out, u64 value)
+{
+    for (int i = 0; i < 4; i++)
+        buf_add_byte(out, (u8)(value >> 8 * i));
+}
+
+/* A hundred functions of a thousand parameters, whose names all come from one entry of debug
+ * information behind forty million other bytes. */
+static void long_debug_names(void **state)
+{
+    (void)state;
+    enum { FUNCS = 100, UNIT_HEADER = 11, TEXT_LEN = 40000000 };
+    struct buf module, part;
+    make_begin(&module);
+    buf_init(&part, 64 * MIB);
+    buf_add(&part, BYTES("\1\x60"));
+    make_leb(&part, WASM_MAX_PARAMS);
+    put_repeated(&part, WASM_MAX_PARAMS, BYTES("\x7f"));
+    buf_add_byte(&part, 0);
+    make_section_of(&module, 1, &part);
+    buf_add_byte(&part, FUNCS);
+    put_repeated(&part, FUNCS, BYTES("\0"));
+    make_section_of(&module, 3, &part);
+    buf_add_byte(&part, FUNCS);
+    for (u8 i = 0; i < FUNCS; i++)
+        buf_add(&part, (u8[]){1, (u8)(i + 1), 0, i}, 4);
+    make_section_of(&module, 7, &part);
+    make_code(&module, FUNCS, BYTES("\0\x0b"));
+    buf_add(&part, BYTES("\x0d.debug_abbrev\1\x11\1\0\0" /* a unit */
+                         "\2\x2e\1\x11\1\0\0"            /* a function at an address */
+                         "\3\5\0\x31\x13\0\0"            /* a parameter made from ... */
+                         "\4\5\0\2\x08\3\x08\0\0\0"));   /* ... this one: two texts */
+    make_section_of(&module, 0, &part);
+    buf_add(&part, BYTES("\x0b.debug_info"));
+    put_u32(&part, UNIT_HEADER - 4 + 1 + 1 + TEXT_LEN + 1 + 2 +
+                       FUNCS * (6 + 5 * (u64)WASM_MAX_PARAMS) + 1);
+    buf_add(&part, BYTES("\4\0\0\0\0\0\4\1\4"));
+    put_repeated(&part, TEXT_LEN / 4, BYTES("text"));
+    buf_add(&part, BYTES("\0n\0"));
+    for (u32 i = 0; i < FUNCS; i++) {
+        buf_add_byte(&part, 2);
+        put_u32(&part, 2 + 3 * (u64)i); /* where the body begins */
+        for (u32 k = 0; k < WASM_MAX_PARAMS; k++) {
+            buf_add_byte(&part, 3);
+            put_u32(&part, UNIT_HEADER + 1);
+        }
+        buf_add_byte(&part, 0);
+    }
+    buf_add_byte(&part, 0);
+    make_section_of(&module, 0, &part);
+    make_expect(&module, "long debug names", ERR_NONE, "");
+    buf_fini(&module);
+}
+
 /* A small arena is a limit like any other: an error, never an abort. */
 static void memory_runs_out(void **state)
 {
@@ -257,11 +311,12 @@ static void memory_runs_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nested_blocks),  cmocka_unit_test(printing_nested_blocks),
-        cmocka_unit_test(operands),       cmocka_unit_test(wide_calls),
-        cmocka_unit_test(branch_tables),  cmocka_unit_test(many_locals),
-        cmocka_unit_test(many_functions), cmocka_unit_test(many_exports),
-        cmocka_unit_test(many_sections),  cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(nested_blocks),   cmocka_unit_test(printing_nested_blocks),
+        cmocka_unit_test(operands),        cmocka_unit_test(wide_calls),
+        cmocka_unit_test(branch_tables),   cmocka_unit_test(many_locals),
+        cmocka_unit_test(many_functions),  cmocka_unit_test(many_exports),
+        cmocka_unit_test(many_sections),   cmocka_unit_test(long_debug_names),
+        cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
