@@ -36,14 +36,20 @@ struct machine {
     struct abi_vmctx *ctx;
 };
 
-/* One compiler for all tests of a program: LLVM's options are set once. */
-static inline struct cg *machine_cg(void)
+/* One compiler for all tests of a program: LLVM's options are set once. cpu counts the first time.
+ */
+static inline struct cg *machine_cg_for(const char *cpu)
 {
     static struct cg *cg;
     struct err err = {0};
-    if (cg == NULL && !cg_create(&cg, NULL, &err))
+    if (cg == NULL && !cg_create(&cg, cpu, &err))
         fail_msg("%s", err.text);
     return cg;
+}
+
+static inline struct cg *machine_cg(void)
+{
+    return machine_cg_for(NULL);
 }
 
 static inline void machine_builtin_trap(struct abi_exec *exec, u64 trap)
@@ -106,13 +112,18 @@ static inline void machine_decode(struct machine *m)
         fail_msg("%s", m->err.text);
 }
 
-/* Text to a validated module, in a folder of its own. */
-static inline void machine_init(struct machine *m, const char *wat)
+static inline void machine_init_empty(struct machine *m)
 {
     *m = (struct machine){0};
     arena_init(&m->arena, GIB);
-    strcpy(m->folder, "/tmp/weir-codegen-XXXXXX");
+    memcpy(m->folder, "/tmp/weir-codegen-XXXXXX", sizeof "/tmp/weir-codegen-XXXXXX");
     assert_non_null(mkdtemp(m->folder));
+}
+
+/* Text to a validated module, in a folder of its own. */
+static inline void machine_init(struct machine *m, const char *wat)
+{
+    machine_init_empty(m);
     char text[128], binary[128], command[400];
     machine_path(m, "m.wat", text);
     machine_path(m, "m.wasm", binary);
