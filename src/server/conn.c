@@ -114,8 +114,8 @@ static void conn_close(struct conn *c)
     server_worker_conn_closed(w);
 }
 
-static loop_watch_fn conn_event;
-static loop_timer_fn conn_timeout;
+static void conn_event(struct loop_watch *w, u32 events);
+static void conn_timeout(struct loop_timer *timer);
 
 static struct conn *conn_take(struct worker *w)
 {

@@ -251,7 +251,7 @@ static void count_in_flight(const struct worker *w)
     board_set(&w->board->in_flight, sched_task_count(w->sched) + w->waiting);
 }
 
-static sched_done_fn call_done;
+static void call_done(void *arg, const struct sched_result *result);
 
 /* Takes an instance and starts the call. ERR_BUSY: there is none; nothing was started. */
 static bool call_start(struct server_request *r, u64 now, struct err *err)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Guests that fail, loop or do not end: the request ends, the server and its other requests go on."""
+"""Guests that fail or do not end: their request ends, the server and all others go on."""
 import struct
 
 from harness import *  # pylint: disable=wildcard-import,unused-wildcard-import
