@@ -102,8 +102,6 @@ static bool check_segments(const struct elf *elf, struct rt_elf *out, Elf64_Phdr
         default: return fail(elf, at, "segment of a kind that does not belong here");
         }
     }
-    if (out->text_len == 0)
-        return fail(elf, 0, "no code");
     if (dynamic->p_type == PT_NULL)
         return fail(elf, 0, "no dynamic section");
     return true;

@@ -36,6 +36,8 @@ struct runner {
     u32 made_count;
     struct rt_provider providers[INSTANCES_MAX];
     u32 provider_count;
+    const char *missing[INSTANCES_MAX]; /* registered names of modules that were skipped */
+    u32 missing_count;
     struct made *current;
     u32 passed, failed, skipped;
     json_int_t line;
@@ -67,9 +69,21 @@ static const char *text_of(const json_t *object, const char *key)
 
 /* ---- modules ---- */
 
-static enum outcome classify(const struct err *err)
+/* Does a link error name a module that was skipped? */
+static bool lacks_skipped(const struct runner *r, const struct err *err)
 {
-    if (err->code == ERR_UNSUPPORTED)
+    for (u32 i = 0; i < r->missing_count; i++) {
+        size_t len = strlen(r->missing[i]);
+        if (strncmp(err->text, "import ", 7) == 0 &&
+            strncmp(err->text + 7, r->missing[i], len) == 0 && err->text[7 + len] == '.')
+            return true;
+    }
+    return false;
+}
+
+static enum outcome classify(const struct runner *r, const struct err *err)
+{
+    if (err->code == ERR_UNSUPPORTED || (err->code == ERR_LINK && lacks_skipped(r, err)))
         return OUTCOME_SKIP;
     return err->code == ERR_TRAP ? OUTCOME_TRAP : OUTCOME_ERROR;
 }
@@ -127,7 +141,7 @@ static enum outcome make(struct runner *r, const json_t *command, struct result 
     if (!load(r, text_of(command, "filename"), &made->module, &result->err) ||
         !rt_instance_create(&made->instance, made->module, r->providers, r->provider_count,
                             &result->err))
-        return classify(&result->err);
+        return classify(r, &result->err);
     call(r, made->instance, RT_FUNC_NONE, NULL, result);
     return result->outcome;
 }
@@ -267,8 +281,11 @@ static void judge(struct runner *r, const json_t *command, enum outcome outcome,
 static void register_current(struct runner *r, const json_t *command)
 {
     struct made *made = find(r, text_of(command, "name"));
-    if (made == NULL || made->instance == NULL || r->provider_count == INSTANCES_MAX)
+    CHECK(r->provider_count < INSTANCES_MAX && r->missing_count < INSTANCES_MAX);
+    if (made == NULL || made->instance == NULL) {
+        r->missing[r->missing_count++] = text_of(command, "as");
         return;
+    }
     /* a later registration of the same name wins */
     const char *name = text_of(command, "as");
     u32 at = 0;
@@ -296,7 +313,8 @@ static void execute(struct runner *r, const json_t *command)
     const char *module_type = text_of(command, "module_type");
     bool is_text = module_type != NULL && strcmp(module_type, "text") == 0;
     if (strcmp(r->type, "module") == 0) {
-        if (make(r, command, result) > OUTCOME_OK && result->err.code != ERR_UNSUPPORTED)
+        enum outcome outcome = make(r, command, result);
+        if (outcome != OUTCOME_OK && outcome != OUTCOME_SKIP)
             report(r, result->err.text);
     } else if (strcmp(r->type, "register") == 0) {
         register_current(r, command);
