@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """test/spec/verdicts.py VERDICT SPEC -- decoder and validator against the specification's suite.
 
-VERDICT is the program made from verdict.c, SPEC the folder with manifest.json. What must be refused
-is refused; what must be valid is valid, or needs a proposal that the message names. How many modules
-of a group are valid for this version is written down here, so that it can only grow.
+VERDICT is the program made from verdict.c, SPEC the folder with manifest.json. What must be
+refused is refused; what must be valid is valid, or needs a proposal that the message names. How
+many modules of a group are valid for this version is written down here, so that it can only grow.
 """
 import collections
 import json
