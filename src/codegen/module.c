@@ -30,7 +30,6 @@ static const struct string_attribute string_attributes[] = {
     {"frame-pointer", "all"},       /* backtraces follow them, from any faulting instruction */
     {"disable-tail-calls", "true"}, /* a call in tail position uses up stack like any other */
     {"probe-stack", "inline-asm"},  /* a large frame meets the guard page */
-    {"stack-probe-size", "4096"},
 };
 
 static LLVMAttributeRef enum_attribute(struct cg_module *m, const char *name, u64 value)
@@ -57,7 +56,8 @@ static void attributes_init(struct cg_module *m)
     for (size_t i = 0; i < COUNT_OF(string_attributes); i++)
         attribute_add_string(m, string_attributes[i].name, string_attributes[i].value);
     attribute_add_string(m, "target-cpu", m->cg->cpu);
-    attribute_add_string(m, "target-features", m->cg->features);
+    if (m->cg->features[0] != 0)
+        attribute_add_string(m, "target-features", m->cg->features);
     attribute_add(m, enum_attribute(m, "nounwind", 0));
     attribute_add(m, enum_attribute(m, "uwtable", UWTABLE_ASYNC));
     m->nomerge = enum_attribute(m, "nomerge", 0);

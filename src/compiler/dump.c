@@ -21,7 +21,7 @@ struct dump_kind {
 static const struct dump_kind kinds[] = {
     {"--sections", wasm_print_sections, false, 0, 0},
     {"--types", wasm_print_types, false, 0, 0},
-    {"--code", wasm_print_code, false, 0, 0},
+    {"--code", wasm_print_code, true, 0, 0},
     {"--ir", NULL, true, CG_STAGE_IR, CG_OPT_BEST},
     {"--ir=quick", NULL, true, CG_STAGE_OPTIMIZED, CG_OPT_QUICK},
     {"--ir=best", NULL, true, CG_STAGE_OPTIMIZED, CG_OPT_BEST},

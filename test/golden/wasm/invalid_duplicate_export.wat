@@ -4,7 +4,5 @@
   (func (export "same"))
   (func (export "same")))
 ;;---
-;; func[0] () -> (), 2 bytes at 0x28
-;;   0x0029  end
-;; func[1] () -> (), 2 bytes at 0x2b
-;;   0x002c  end
+;; weirc: invalid_duplicate_export.wasm: duplicate export name "same" (at offset 0x1d)
+;; exit code 3

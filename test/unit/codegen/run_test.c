@@ -3,8 +3,9 @@
 
 /* ---- calls with more than registers hold ---- */
 
-#define PARAMS  40
-#define RESULTS 20
+#define WAT_BYTES 16384
+#define PARAMS    40
+#define RESULTS   20
 
 /* Parameter i is of type "i32 i64 f32 f64"[i % 4]; result i is parameter 2 * i + 1, so f32 never
  * and i64, f64 in turns. */
@@ -15,7 +16,8 @@ static void add(char *wat, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    vsprintf(wat + strlen(wat), format, args);
+    size_t at = strlen(wat);
+    vsnprintf(wat + at, WAT_BYTES - at, format, args);
     va_end(args);
 }
 
@@ -70,7 +72,7 @@ static void calls_pass_forty_parameters_and_twenty_results(void **state)
 {
     (void)state;
     static const char *const names[] = {"pick", "direct", "indirect"};
-    static char wat[16384];
+    static char wat[WAT_BYTES];
     wide_wat(wat);
     MACHINE_MODES(options)
     {

@@ -1,0 +1,60 @@
+;;! dump: --ir --strict-traps --cpu x86-64-v3
+(module (memory 1)
+  (func (param i32) (result f32) (f32.load offset=4 (local.get 0))))
+;;---
+;; ; ModuleID = 'wasm'
+;; source_filename = "wasm"
+;; target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"
+;; target triple = "x86_64-unknown-linux-gnu"
+;;
+;; @weir_code = protected constant { i64, i32, i32, i32, i32, [3 x i32] } { i64 3550049556836730199, i32 1, i32 1, i32 1, i32 0, [3 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0] }, align 8
+;;
+;; ; Function Attrs: nocallback nofree nosync nounwind willreturn memory(none)
+;; declare ptr @llvm.frameaddress.p0(i32 immarg) #0
+;;
+;; ; Function Attrs: nounwind uwtable
+;; define hidden void @entry_0(ptr %0, ptr %1, ptr %2) #1 section ".text" {
+;; entry:
+;;   %3 = load i32, ptr %2, align 4, !alias.scope !0, !noalias !3
+;;   %4 = call tailcc float %0(ptr %1, i32 %3)
+;;   store float %4, ptr %2, align 4, !alias.scope !0, !noalias !3
+;;   ret void
+;; }
+;;
+;; ; Function Attrs: nounwind uwtable
+;; define hidden tailcc float @f0(ptr noundef nonnull dereferenceable(64) %ctx, i32 %0) #1 section ".text" {
+;; entry:
+;;   %local = alloca i32, align 4
+;;   store i32 %0, ptr %local, align 4
+;;   %1 = getelementptr nuw i8, ptr %ctx, i64 16
+;;   %memory = load ptr, ptr %1, align 8, !invariant.load !7, !alias.scope !8, !noalias !9
+;;   br label %body
+;;
+;; body:                                             ; preds = %entry
+;;   %2 = load i32, ptr %local, align 4
+;;   %3 = zext i32 %2 to i64
+;;   %4 = getelementptr nuw i8, ptr %memory, i64 %3
+;;   %5 = getelementptr nuw i8, ptr %4, i64 4
+;;   %6 = load volatile float, ptr %5, align 1, !alias.scope !10, !noalias !11
+;;   br label %end
+;;
+;; end:                                              ; preds = %body
+;;   %7 = phi float [ %6, %body ]
+;;   ret float %7
+;; }
+;;
+;; attributes #0 = { nocallback nofree nosync nounwind willreturn memory(none) }
+;; attributes #1 = { nounwind uwtable "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" "target-cpu"="x86-64-v3" }
+;;
+;; !0 = !{!1}
+;; !1 = !{!"values", !2}
+;; !2 = !{!"weir"}
+;; !3 = !{!4, !5, !6}
+;; !4 = !{!"context", !2}
+;; !5 = !{!"memory", !2}
+;; !6 = !{!"table", !2}
+;; !7 = !{}
+;; !8 = !{!4}
+;; !9 = !{!5, !6, !1}
+;; !10 = !{!5}
+;; !11 = !{!4, !6, !1}
