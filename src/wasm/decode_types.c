@@ -43,7 +43,7 @@ u8 wasm_reftype_decode(struct reader *r)
     return byte;
 }
 
-struct wasm_limits wasm_limits_decode(struct reader *r, bool of_memory)
+static struct wasm_limits decode_limits(struct reader *r, bool of_memory)
 {
     u64 offset = reader_offset(r);
     u8 flags = read_byte(r);
@@ -67,13 +67,13 @@ struct wasm_table wasm_table_decode(struct reader *r)
     if (read_peek(r) == FORM_TABLE_INIT)
         wasm_refuse(r, reader_offset(r), WASM_FEATURE_FUNC_REFS, "table with an initial element");
     struct wasm_table table = {.import = WASM_NONE, .type = wasm_reftype_decode(r)};
-    table.limits = wasm_limits_decode(r, false);
+    table.limits = decode_limits(r, false);
     return table;
 }
 
 struct wasm_memory wasm_memory_decode(struct reader *r)
 {
-    return (struct wasm_memory){.import = WASM_NONE, .limits = wasm_limits_decode(r, true)};
+    return (struct wasm_memory){.import = WASM_NONE, .limits = decode_limits(r, true)};
 }
 
 struct wasm_global wasm_global_decode(struct reader *r)

@@ -11,25 +11,19 @@
 void *wasm_array(struct reader *r, struct arena *arena, size_t count, size_t size);
 #define WASM_ARRAY(r, arena, type, count) ((type *)wasm_array((r), (arena), (count), sizeof(type)))
 
-/* refused.c: fail r at offset with ERR_UNSUPPORTED if wasm/refused.def knows the thing, else with
- * ERR_MALFORMED. Always false. */
+/* refused.c: "needs FEATURE (WHAT at offset ...)", ERR_UNSUPPORTED. Always false. */
+bool wasm_unsupported(struct err *err, u64 offset, enum wasm_feature feature, const char *what);
 bool wasm_refuse(struct reader *r, u64 offset, enum wasm_feature feature, const char *what);
+
+/* Fail r at offset: as above if wasm/refused.def has a row, else ERR_MALFORMED. Always false. */
 bool wasm_refuse_op(struct reader *r, u64 offset, u8 prefix, u32 code);
 bool wasm_refuse_type(struct reader *r, u64 offset, u8 byte, const char *what);
 bool wasm_refuse_form(struct reader *r, u64 offset, u8 byte);
-
-/* op.c: an opcode as read from the bytes: prefix 0 for single bytes. */
-struct wasm_opcode {
-    u8 prefix;
-    u32 code;
-};
-struct wasm_opcode wasm_opcode_read(struct reader *r);
 
 /* decode_types.c. spec: core/binary/types */
 bool wasm_valtype_is_number(u8 type); /* i32 i64 f32 f64: those of locals, globals, parameters */
 u8 wasm_valtype_decode(struct reader *r);
 u8 wasm_reftype_decode(struct reader *r);
-struct wasm_limits wasm_limits_decode(struct reader *r, bool of_memory);
 struct wasm_table wasm_table_decode(struct reader *r);
 struct wasm_memory wasm_memory_decode(struct reader *r);
 struct wasm_global wasm_global_decode(struct reader *r); /* type only */

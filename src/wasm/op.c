@@ -1,7 +1,6 @@
 #include "wasm/op.h"
 #include "base/check.h"
 #include "wasm/internal.h"
-#include <string.h>
 
 static const struct wasm_op_info infos[] = {
 #define OP(name, text, code, imm, sig, feature)                                                    \
@@ -13,8 +12,10 @@ static_assert(COUNT_OF(infos) == WASM_OP_COUNT, "every opcode has a row");
 
 /* Opcode to enum wasm_op + 1; 0 where there is no row. Single bytes come first, then the 0xfc page
  * up to the last sub-opcode that has a row. */
-#define PREFIX_MISC 0xfcu
-#define SLOT(code)  ((code) <= 0xff ? (code) : 0x100 + ((code) & 0xff))
+#define PREFIX_FIRST 0xfb
+#define PREFIX_MISC  0xfc
+#define PREFIX_LAST  0xfe
+#define SLOT(code)   ((code) <= 0xff ? (code) : 0x100 + ((code) & 0xff))
 static const u16 op_of_slot[] = {
 #define OP(name, text, code, imm, sig, feature) [SLOT(code)] = WASM_OP_##name + 1,
 #include "wasm/op.def"
@@ -41,19 +42,12 @@ u32 wasm_op_access_log2(enum wasm_op op)
     return log2_of_op[op];
 }
 
-struct wasm_opcode wasm_opcode_read(struct reader *r)
+/* prefix 0: an opcode of one byte. False: no row has it. */
+static bool op_find(u8 prefix, u32 code, enum wasm_op *out)
 {
-    u8 byte = read_byte(r);
-    if (byte < 0xfb || byte > 0xfe)
-        return (struct wasm_opcode){.prefix = 0, .code = byte};
-    return (struct wasm_opcode){.prefix = byte, .code = read_leb_u32(r)};
-}
-
-static bool op_find(struct wasm_opcode opcode, enum wasm_op *out)
-{
-    if (opcode.prefix != 0 && (opcode.prefix != PREFIX_MISC || opcode.code > 0xff))
+    if (prefix != 0 && (prefix != PREFIX_MISC || code > 0xff))
         return false;
-    u32 slot = opcode.prefix == 0 ? opcode.code : 0x100 + opcode.code;
+    u32 slot = prefix == 0 ? code : 0x100 + code;
     if (slot >= COUNT_OF(op_of_slot) || op_of_slot[slot] == 0)
         return false;
     *out = (enum wasm_op)(op_of_slot[slot] - 1);
@@ -128,12 +122,15 @@ static void read_immediates(struct reader *r, enum wasm_imm imm, struct wasm_ins
 bool wasm_instr_read(struct reader *r, struct wasm_instr *out)
 {
     u64 offset = reader_offset(r);
-    struct wasm_opcode opcode = wasm_opcode_read(r);
-    enum wasm_op op = WASM_OP_NOP;
+    u8 byte = read_byte(r);
+    bool has_prefix = byte >= PREFIX_FIRST && byte <= PREFIX_LAST;
+    u8 prefix = has_prefix ? byte : 0;
+    u32 code = has_prefix ? read_leb_u32(r) : byte;
+    enum wasm_op op;
     if (!reader_ok(r))
         return false;
-    if (!op_find(opcode, &op))
-        return wasm_refuse_op(r, offset, opcode.prefix, opcode.code);
+    if (!op_find(prefix, code, &op))
+        return wasm_refuse_op(r, offset, prefix, code);
     *out = (struct wasm_instr){.op = op, .offset = offset};
     read_immediates(r, infos[op].imm, out);
     return reader_ok(r);

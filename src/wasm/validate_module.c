@@ -74,10 +74,8 @@ static bool check_const(const struct wasm_module *m, const struct wasm_const *c,
             return err_set(err, ERR_INVALID, c->offset,
                            "constant expression required, but global %u is mutable", c->index);
         if (c->index >= m->global_import_count)
-            return err_set(err, ERR_UNSUPPORTED, c->offset,
-                           "needs garbage collection (a constant that reads global %u of the "
-                           "module itself), which this version does not run",
-                           c->index);
+            return wasm_unsupported(err, c->offset, WASM_FEATURE_GC,
+                                    "constant that reads a global of the module itself");
     }
     if (c->type != want)
         return err_set(err, ERR_INVALID, c->offset,

@@ -39,27 +39,28 @@ static void every_row_is_read_back(void **state)
     buf_fini(&bytes);
 }
 
+enum refused_kind { OP, TYPE, FORM };
 struct refused_row {
+    enum refused_kind kind;
     u8 prefix;
     u32 code;
-    const char *text, *feature;
+    const char *text;
+    enum wasm_feature feature;
 };
-#define REFUSED_TYPE(byte, text, feature)
-#define REFUSED_FORM(byte, text, feature)
-#define REFUSED_OP(prefix, code, text, feature) {prefix, code, text, #feature},
 static const struct refused_row refused_rows[] = {
+#define REFUSED(kind, prefix, code, text, feature)                                                 \
+    {kind, prefix, code, text, WASM_FEATURE_##feature},
 #include "wasm/refused.def"
+#undef REFUSED
 };
-#undef REFUSED_TYPE
-#undef REFUSED_FORM
-#undef REFUSED_OP
 
-/* Whether a row of either table has this opcode. */
+/* The row of wasm/refused.def that has this opcode, or NULL. */
 static const struct refused_row *refused_row_of(u8 prefix, u32 code)
 {
     const struct refused_row *found = NULL;
     for (size_t i = 0; i < COUNT_OF(refused_rows); i++)
-        if (refused_rows[i].prefix == prefix && refused_rows[i].code == code) {
+        if (refused_rows[i].kind == OP && refused_rows[i].prefix == prefix &&
+            refused_rows[i].code == code) {
             assert_null(found); /* no opcode twice */
             found = &refused_rows[i];
         }
@@ -108,6 +109,21 @@ static void every_other_opcode_is_refused(void **state)
         }
     }
     buf_fini(&bytes);
+}
+
+/* The column `runs` of feature.def says the same as the two tables of instructions. */
+static void features_run_or_are_refused(void **state)
+{
+    (void)state;
+    static const bool feature_runs[] = {
+#define FEATURE(name, text, runs) [WASM_FEATURE_##name] = (runs),
+#include "wasm/feature.def"
+#undef FEATURE
+    };
+    for (u32 i = 0; i < WASM_OP_COUNT; i++)
+        assert_true(feature_runs[wasm_op_info((enum wasm_op)i)->feature]);
+    for (size_t i = 0; i < COUNT_OF(refused_rows); i++)
+        assert_false(feature_runs[refused_rows[i].feature]);
 }
 
 static void refusals_are_sentences(void **state)
@@ -237,9 +253,13 @@ static void br_table_labels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_row_is_read_back), cmocka_unit_test(every_other_opcode_is_refused),
-        cmocka_unit_test(refusals_are_sentences), cmocka_unit_test(immediates),
-        cmocka_unit_test(malformed_immediates),   cmocka_unit_test(br_table_labels),
+        cmocka_unit_test(every_row_is_read_back),
+        cmocka_unit_test(every_other_opcode_is_refused),
+        cmocka_unit_test(features_run_or_are_refused),
+        cmocka_unit_test(refusals_are_sentences),
+        cmocka_unit_test(immediates),
+        cmocka_unit_test(malformed_immediates),
+        cmocka_unit_test(br_table_labels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
