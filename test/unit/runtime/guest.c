@@ -156,6 +156,29 @@ GUEST void g_start(struct abi_vmctx *ctx)
     GLOBALS(ctx)[1].u32 += 1;
 }
 
+/* Sends itself SIGURG a times; b is the process. */
+GUEST u32 g_signal(struct abi_vmctx *ctx, u32 a, u32 b)
+{
+    (void)ctx;
+    for (u32 i = 0; i < a; i++) {
+        u64 number = 234; /* tgkill(b, b, SIGURG) */
+        __asm__ volatile("syscall"
+                         : "+a"(number)
+                         : "D"((u64)b), "S"((u64)b), "d"((u64)23)
+                         : "rcx", "r11", "memory");
+    }
+    return a;
+}
+
+/* Calls the imported function a times. */
+GUEST u32 g_host_loop(struct abi_vmctx *ctx, u32 a, u32 b)
+{
+    struct abi_entry *import = &IMPORT(ctx, 0);
+    for (u32 i = 0; i < a; i++)
+        b = ((guest_ii_i *)import->code)(import->ctx, 1, b);
+    return b;
+}
+
 /* ---- stubs ---- */
 
 __attribute__((visibility("hidden"), used)) void entry_ii_i(guest_ii_i *code, void *ctx,
@@ -188,11 +211,12 @@ __asm__(".section .rodata\n"
         ".p2align 4\n"
         "weir_code:\n"
         ".quad 0x31444f4352494557\n" /* ABI_CODE_MAGIC */
-        ".long 1, 12, 2, 0\n"        /* ABI version, functions, types */
+        ".long 1, 14, 2, 0\n"        /* ABI version, functions, types */
         ".long g_add - weir_code, g_load - weir_code, g_store - weir_code, g_trap - weir_code\n"
         ".long g_recurse - weir_code, g_spin - weir_code, g_call_host - weir_code\n"
         ".long g_grow - weir_code, g_dirty - weir_code, g_call_table - weir_code\n"
         ".long g_host_at_edge - weir_code, g_start - weir_code\n"
+        ".long g_signal - weir_code, g_host_loop - weir_code\n"
         ".long entry_ii_i - weir_code, entry_none - weir_code\n"
         ".long host_ii_i - weir_code, 0\n"
         ".size weir_code, . - weir_code\n"

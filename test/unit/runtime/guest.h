@@ -30,11 +30,26 @@ enum guest_func {
     GUEST_CALL_TABLE,
     GUEST_HOST_AT_EDGE,
     GUEST_START,
+    GUEST_SIGNAL,
+    GUEST_HOST_LOOP,
     GUEST_FUNC_END
 };
 static const char *const guest_names[] = {
-    "",          "add",  "load",  "store",      "trap",         "recurse", "spin",
-    "call_host", "grow", "dirty", "call_table", "host_at_edge", "start",
+    [GUEST_IMPORT] = "",
+    [GUEST_ADD] = "add",
+    [GUEST_LOAD] = "load",
+    [GUEST_STORE] = "store",
+    [GUEST_TRAP] = "trap",
+    [GUEST_RECURSE] = "recurse",
+    [GUEST_SPIN] = "spin",
+    [GUEST_CALL_HOST] = "call_host",
+    [GUEST_GROW] = "grow",
+    [GUEST_DIRTY] = "dirty",
+    [GUEST_CALL_TABLE] = "call_table",
+    [GUEST_HOST_AT_EDGE] = "host_at_edge",
+    [GUEST_START] = "start",
+    [GUEST_SIGNAL] = "signal",
+    [GUEST_HOST_LOOP] = "host_loop",
 };
 
 /* What a test may vary. */

@@ -1,0 +1,231 @@
+/*
+ * bench/bench_runtime.c -- what the runtime's own steps cost, one line each: "name value unit".
+ *
+ * The guest is the hand-made code file of the runtime's tests, so no compiler is needed. Every
+ * figure is the median of rounds.
+ */
+#include "runtime/runtime.h"
+#include "sched/sched.h"
+#include "test/unit/runtime/guest.h"
+
+#define ROUNDS       9
+#define MEMORY_PAGES 16u /* of 64 KiB: what a small C program has */
+#define PAGE         4096u
+
+struct bench {
+    struct guest_files files;
+    struct rt_engine *engine;
+    struct rt_module *module;
+    struct rt_pool *pool;
+    struct loop *loop;
+    struct sched *sched;
+    u32 dirty_pages; /* of take_reset */
+};
+
+static u32 host_next(struct rt_instance *instance, u32 a, u32 b)
+{
+    (void)instance;
+    return a + b;
+}
+
+static u32 host_suspend(struct rt_instance *instance, u32 a, u32 b)
+{
+    for (u32 i = 0; i < a; i++)
+        rt_fiber_suspend(instance);
+    return b;
+}
+
+static const struct rt_host_func hosts[] = {
+    {"env", "next", "ii_i", "a b", 0, (rt_host_code *)host_next},
+    {"env", "suspend", "ii_i", "a b", RT_HOST_MAY_SUSPEND, (rt_host_code *)host_suspend},
+};
+
+static void must(bool ok, const struct err *err)
+{
+    if (!ok) {
+        fprintf(stderr, "bench_runtime: %s\n", err->text);
+        exit(1);
+    }
+}
+
+static void begin(struct bench *b, const char *import, bool by_read)
+{
+    static u8 image[MEMORY_PAGES * ABI_PAGE_BYTES / 2];
+    struct err err = {0};
+    const struct guest_module m = {.memory_pages = MEMORY_PAGES,
+                                   .memory_max = 64,
+                                   .image = image,
+                                   .image_len = sizeof image,
+                                   .import_field = import};
+    memset(image, 7, sizeof image);
+    guest_files_init(&b->files);
+    guest_module_write(&b->files, &m);
+    must(rt_engine_create(&b->engine, &(struct rt_options){.scan_by_read = by_read}, &err), &err);
+    must(loop_create(&b->loop, &err), &err);
+    must(sched_create(&b->sched, b->engine, b->loop, NULL, &err), &err);
+    rt_engine_add_host(b->engine, hosts, COUNT_OF(hosts));
+    must(rt_module_load(&b->module, b->engine, b->files.code, b->files.module, &guest_key, &err),
+         &err);
+    must(rt_pool_create(&b->pool, b->module, 0, &err), &err);
+}
+
+static void end(struct bench *b)
+{
+    sched_destroy(&b->sched);
+    rt_pool_destroy(&b->pool);
+    rt_module_release(&b->module);
+    loop_destroy(&b->loop);
+    rt_engine_destroy(&b->engine);
+    guest_files_remove(&b->files);
+}
+
+static int compare(const void *a, const void *b)
+{
+    f64 x = *(const f64 *)a, y = *(const f64 *)b;
+    return (x > y) - (x < y);
+}
+
+/* Nanoseconds that `count` repetitions of fn take, each; the median of rounds. */
+static f64 measure(u32 (*fn)(struct bench *, u32 count), struct bench *b, u32 count)
+{
+    f64 rounds[ROUNDS];
+    for (u32 i = 0; i < ROUNDS; i++) {
+        u64 start = clock_monotonic_ns();
+        fn(b, count);
+        rounds[i] = (f64)(clock_monotonic_ns() - start) / count;
+    }
+    qsort(rounds, ROUNDS, sizeof rounds[0], compare);
+    return rounds[ROUNDS / 2];
+}
+
+/* ---- what is measured ---- */
+
+static u32 take_reset(struct bench *b, u32 count)
+{
+    struct err err = {0};
+    for (u32 i = 0; i < count; i++) {
+        struct rt_instance *instance;
+        must(rt_pool_take(b->pool, &instance, &err), &err);
+        u8 *bytes = rt_memory_view(instance, 0, (u64)MEMORY_PAGES * ABI_PAGE_BYTES);
+        for (u32 page = 0; page < b->dirty_pages; page++)
+            bytes[page * 13 * PAGE] = 9;
+        rt_pool_release(b->pool, &instance);
+    }
+    return count;
+}
+
+/* One call of func(a, x), as often run as it wants. */
+static u32 run_to_end(struct bench *b, u32 func, u32 a, u32 x)
+{
+    struct err err = {0};
+    struct rt_instance *instance;
+    struct rt_fiber *fiber;
+    union abi_value args[2] = {{.u32 = a}, {.u32 = x}};
+    must(rt_pool_take(b->pool, &instance, &err), &err);
+    must(rt_fiber_take(&fiber, b->engine, &err), &err);
+    rt_fiber_begin(fiber, instance, func, args, NULL);
+    u32 runs = 1;
+    while (rt_fiber_run(fiber) != RT_EXIT_DONE)
+        runs++;
+    rt_fiber_release(&fiber);
+    rt_pool_release(b->pool, &instance);
+    return runs;
+}
+
+static u32 calls(struct bench *b, u32 count)
+{
+    struct err err = {0};
+    struct rt_instance *instance;
+    must(rt_pool_take(b->pool, &instance, &err), &err);
+    for (u32 i = 0; i < count; i++) {
+        struct rt_fiber *fiber;
+        union abi_value args[2] = {{.u32 = i}, {.u32 = 1}};
+        must(rt_fiber_take(&fiber, b->engine, &err), &err);
+        rt_fiber_begin(fiber, instance, GUEST_ADD, args, NULL);
+        rt_fiber_run(fiber);
+        rt_fiber_release(&fiber);
+    }
+    rt_pool_release(b->pool, &instance);
+    return count;
+}
+
+static u32 host_calls(struct bench *b, u32 count)
+{
+    return run_to_end(b, GUEST_HOST_LOOP, count, 1);
+}
+
+static u32 suspensions(struct bench *b, u32 count)
+{
+    return run_to_end(b, GUEST_CALL_HOST, count, 1);
+}
+
+static u32 forced_switches(struct bench *b, u32 count)
+{
+    u32 runs = run_to_end(b, GUEST_SIGNAL, count, (u32)getpid());
+    CHECK(runs >= count);
+    return runs;
+}
+
+static void done(void *arg, const struct sched_result *result)
+{
+    ++*(u32 *)arg;
+    CHECK(result->trap == NULL);
+}
+
+static u32 tasks(struct bench *b, u32 count)
+{
+    struct err err = {0};
+    u32 ended = 0;
+    for (u32 i = 0; i < count; i++) {
+        union abi_value args[2] = {{.u32 = i}, {.u32 = 1}};
+        struct sched_call call = {
+            .func = GUEST_ADD, .args = args, .cpu_ns = GIB, .wall_ns = GIB, .done = done};
+        struct sched_task *task;
+        call.arg = &ended;
+        must(rt_pool_take(b->pool, &call.instance, &err), &err);
+        must(sched_start(b->sched, &call, &task, &err), &err);
+        while (ended <= i)
+            sched_turn(b->sched, 0);
+        rt_pool_release(b->pool, &call.instance);
+    }
+    return count;
+}
+
+static u32 ignored_signals(struct bench *b, u32 count)
+{
+    return run_to_end(b, GUEST_SIGNAL, count, (u32)getpid());
+}
+
+static bool always(void *arg)
+{
+    (void)arg;
+    return true;
+}
+
+int main(void)
+{
+    struct bench b;
+    static const u32 pages[] = {0, 1, 4, 16};
+    for (u32 by_read = 0; by_read < 2; by_read++) {
+        begin(&b, "next", by_read != 0);
+        for (u32 i = 0; i < COUNT_OF(pages); i++) {
+            b.dirty_pages = pages[i];
+            printf("take_reset_%u_pages%s %.2f us\n", pages[i], by_read ? "_by_read" : "",
+                   measure(take_reset, &b, 5000) / 1000);
+        }
+        end(&b);
+    }
+    begin(&b, "next", false);
+    printf("call_on_fiber %.1f ns\n", measure(calls, &b, 100000));
+    printf("host_call %.2f ns\n", measure(host_calls, &b, 5000000));
+    printf("task_with_fresh_instance %.2f us\n", measure(tasks, &b, 5000) / 1000);
+    rt_engine_on_tick(b.engine, always, NULL);
+    printf("forced_switch_with_signal %.2f us\n", measure(forced_switches, &b, 5000) / 1000);
+    rt_engine_on_tick(b.engine, NULL, NULL);
+    printf("signal_ignored %.2f us\n", measure(ignored_signals, &b, 5000) / 1000);
+    end(&b);
+    begin(&b, "suspend", false);
+    printf("suspend_and_resume %.1f ns\n", measure(suspensions, &b, 1000000));
+    end(&b);
+    return 0;
+}
