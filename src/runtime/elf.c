@@ -123,27 +123,19 @@ static bool file_offset(const struct elf *elf, u64 addr, u64 len, u64 *out)
     return fail(elf, ERR_NO_AT, "a table lies outside the segments");
 }
 
-struct dynamic {
-    u64 symtab, rela, rela_bytes;
-};
-
 /* One entry of the dynamic section: known ones are noted, harmless ones skipped, all others
- * (NEEDED, INIT, FINI, their arrays, TEXTREL, JMPREL, AUDIT, FILTER, RUNPATH, ...) refused. */
-static bool check_tag(const struct elf *elf, u64 at, const Elf64_Dyn *dyn, struct dynamic *out)
+ * (NEEDED, INIT, FINI, their arrays, every kind of relocation, AUDIT, FILTER, ...) refused. */
+static bool check_tag(const struct elf *elf, u64 at, const Elf64_Dyn *dyn, u64 *symtab)
 {
     u64 value = dyn->d_un.d_val;
     switch (dyn->d_tag) {
-    case DT_SYMTAB: out->symtab = value; return true;
-    case DT_RELA: out->rela = value; return true;
-    case DT_RELASZ: out->rela_bytes = value; return true;
+    case DT_SYMTAB: *symtab = value; return true;
     case DT_SONAME:
     case DT_HASH:
     case DT_GNU_HASH:
     case DT_STRTAB:
     case DT_STRSZ:
     case DT_SYMENT:
-    case DT_RELAENT:
-    case DT_RELACOUNT:
     case DT_SYMBOLIC:
     case DT_BIND_NOW: return true;
     case DT_FLAGS:
@@ -158,9 +150,9 @@ static bool check_tag(const struct elf *elf, u64 at, const Elf64_Dyn *dyn, struc
     }
 }
 
-static bool check_dynamic(const struct elf *elf, const Elf64_Phdr *segment, struct dynamic *out)
+static bool check_dynamic(const struct elf *elf, const Elf64_Phdr *segment, u64 *symtab)
 {
-    *out = (struct dynamic){0};
+    *symtab = 0;
     u64 at;
     if (!file_offset(elf, segment->p_vaddr, segment->p_memsz, &at))
         return false;
@@ -172,33 +164,14 @@ static bool check_dynamic(const struct elf *elf, const Elf64_Phdr *segment, stru
             return false;
         if (dyn.d_tag == DT_NULL)
             return true;
-        if (!check_tag(elf, at + done, &dyn, out))
+        if (!check_tag(elf, at + done, &dyn, symtab))
             return false;
     }
     return fail(elf, at, "dynamic section without an end");
 }
 
-static bool check_relocations(const struct elf *elf, const struct dynamic *dynamic)
-{
-    if (dynamic->rela == 0 && dynamic->rela_bytes == 0)
-        return true;
-    u64 at;
-    if (!file_offset(elf, dynamic->rela, dynamic->rela_bytes, &at))
-        return false;
-    if (dynamic->rela_bytes % sizeof(Elf64_Rela) != 0)
-        return fail(elf, at, "relocations cut short");
-    for (u64 done = 0; done < dynamic->rela_bytes; done += sizeof(Elf64_Rela)) {
-        Elf64_Rela rela;
-        if (!take(elf, at + done, &rela, sizeof rela))
-            return false;
-        if (rela.r_info != ELF64_R_INFO(0, R_X86_64_RELATIVE))
-            return fail(elf, at + done, "relocation other than RELATIVE");
-    }
-    return true;
-}
-
 /* Every symbol the dynamic linker can find is defined and no indirect function. */
-static bool check_symbols(const struct elf *elf, const struct dynamic *dynamic)
+static bool check_symbols(const struct elf *elf, u64 symtab)
 {
     Elf64_Shdr table = {0};
     for (u32 i = 0; i < elf->head.e_shnum && table.sh_type != SHT_DYNSYM; i++) {
@@ -209,9 +182,9 @@ static bool check_symbols(const struct elf *elf, const struct dynamic *dynamic)
     if (table.sh_type != SHT_DYNSYM)
         return fail(elf, ERR_NO_AT, "no dynamic symbols");
     u64 at;
-    if (!file_offset(elf, dynamic->symtab, table.sh_size, &at))
+    if (!file_offset(elf, symtab, table.sh_size, &at))
         return false;
-    if (at != table.sh_offset || table.sh_addr != dynamic->symtab)
+    if (at != table.sh_offset || table.sh_addr != symtab)
         return fail(elf, at, "dynamic symbols in two places");
     for (u64 done = sizeof(Elf64_Sym); done + sizeof(Elf64_Sym) <= table.sh_size;
          done += sizeof(Elf64_Sym)) {
@@ -233,10 +206,9 @@ bool rt_elf_check(const u8 *bytes, size_t len, struct rt_elf *out, struct err *e
     struct elf elf = {.bytes = bytes, .len = len, .err = err};
     struct rt_elf found;
     Elf64_Phdr segment;
-    struct dynamic dynamic;
+    u64 symtab;
     if (!check_head(&elf) || !check_segments(&elf, &found, &segment) ||
-        !check_dynamic(&elf, &segment, &dynamic) || !check_relocations(&elf, &dynamic) ||
-        !check_symbols(&elf, &dynamic))
+        !check_dynamic(&elf, &segment, &symtab) || !check_symbols(&elf, symtab))
         return false;
     *out = found;
     return true;
