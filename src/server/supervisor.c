@@ -41,6 +41,7 @@ struct supervisor {
     int listener, signals, board_fd, key_fd;
     struct scoreboard *board;
     char url[HOST_MAX + 32];
+    bool wants_stop; /* asked to stop before the first worker was ready */
     bool draining;
     u64 kill_at_ns; /* while draining */
 };
@@ -195,8 +196,9 @@ static void signal_all(const struct supervisor *s, int number)
 
 /* ---- the first worker ---- */
 
-/* Reads what worker 0 says of its start into why, up to its end; a signal to stop kills it. */
-static size_t listen_to_first(const struct supervisor *s, int ready_fd, char *why, size_t why_len)
+/* Reads what worker 0 says of its start into why, up to its end. A signal to stop is passed on: it
+ * ends a worker that is starting, and drains one that serves by now. */
+static size_t listen_to_first(struct supervisor *s, int ready_fd, char *why, size_t why_len)
 {
     size_t len = 0;
     while (len < why_len) {
@@ -206,8 +208,10 @@ static size_t listen_to_first(const struct supervisor *s, int ready_fd, char *wh
             continue;
         struct signalfd_siginfo info;
         while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info)
-            if (info.ssi_signo != SIGCHLD)
-                kill(s->children[0].pid, SIGKILL);
+            if (info.ssi_signo != SIGCHLD) {
+                s->wants_stop = true;
+                kill(s->children[0].pid, SIGTERM);
+            }
         if (watched[0].revents == 0)
             continue;
         ssize_t got = read(ready_fd, why + len, why_len - len);
@@ -234,6 +238,9 @@ static bool start_first(struct supervisor *s, struct err *err)
         return ok;
     int status, used = 0;
     waitpid(s->children[0].pid, &status, 0);
+    s->children[0].pid = 0;
+    if (s->wants_stop)
+        return true;
     why[len] = 0;
     if (sscanf(why, "%63s %n", code, &used) == 1 && used > 0)
         return err_set(err, err_code_from_text(code), ERR_NO_AT, "%s", why + used);
@@ -321,6 +328,7 @@ static int next_wait_ms(const struct supervisor *s)
 
 static void watch_over(struct supervisor *s)
 {
+    reap(s); /* the first worker may have ended while its start was watched */
     while (!s->draining || any_running(s)) {
         if (!s->draining)
             restart_due(s);
@@ -343,6 +351,8 @@ bool server_supervise(const struct server_options *options, struct err *err)
     s.key_fd = worker_key_file(options->mac_key, err);
     bool ok = s.key_fd >= 0 && open_listener(&s, err) && open_board(&s, err) &&
               open_signals(&s, err) && start_first(&s, err);
+    if (ok && s.wants_stop)
+        begin_drain(&s);
     if (ok)
         watch_over(&s);
     fd_close(&s.listener);

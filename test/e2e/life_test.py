@@ -96,6 +96,20 @@ class Life(unittest.TestCase):
             until(lambda: len(set(server.workers()) - set(before)) == 2)
             self.assertEqual(server.call("/add", 1, 2), 3)
 
+    def test_a_stop_right_after_the_start(self):
+        for _ in range(20):
+            with Server("hello", options=("--workers", "2")):
+                pass  # leaving checks that it ends, and with status 0
+
+    def test_a_stop_during_the_start(self):
+        command = [os.path.join(BIN, "weir"), "serve", os.path.join(GUESTS, "hello.wasm"),
+                   "--addr", "127.0.0.1:0", "--workers", "1"]
+        for step in range(20):
+            with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+                time.sleep(step / 1000)
+                process.send_signal(signal.SIGTERM)
+                self.assertIn(process.wait(PATIENCE_S), (0, -signal.SIGTERM))
+
     def test_what_cannot_be_served_is_said(self):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "broken.wasm")
