@@ -152,6 +152,12 @@ static void plan_restart(struct child *child)
     child->start_at_ns = now + delay;
 }
 
+/* Drained, or told to end before it was able to. */
+static bool ended_as_asked(int status)
+{
+    return WIFEXITED(status) ? WEXITSTATUS(status) == 0 : WTERMSIG(status) == SIGTERM;
+}
+
 static void reap(struct supervisor *s)
 {
     int status;
@@ -161,7 +167,7 @@ static void reap(struct supervisor *s)
             if (child->pid != pid)
                 continue;
             plan_restart(child);
-            if (s->draining && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+            if (s->draining && ended_as_asked(status))
                 continue;
             char text[64];
             proc_status_text(status, text, sizeof text);
