@@ -21,6 +21,9 @@ static void set_llvm_options(void)
         "-slp-min-reg-size=128",
         /* Every instruction that may fault has its function's frame around it: backtraces. */
         "-enable-shrink-wrap=false",
+        /* Addresses wrap at 32 bits; a counter widened to 64 hides from the vectoriser that they
+         * do not (loops that count up to 0 from below). */
+        "-indvars-widen-indvars=false",
     };
     LLVMParseCommandLineOptions(COUNT_OF(args), args, NULL);
 }
