@@ -15,8 +15,9 @@ struct loop {
     u64 now_ns;
     struct loop_timer **timers; /* binary heap: the earliest first, places from 1 */
     u32 timer_count, timer_cap;
-    struct epoll_event events[EVENTS_MAX]; /* being dispatched; data.ptr NULL: removed since */
-    int event_count;
+    struct epoll_event events[EVENTS_MAX]; /* to dispatch; data.ptr NULL: removed since */
+    int event_at, event_count;
+    bool is_dispatching;
 };
 
 /* ---- timers ---- */
@@ -126,24 +127,22 @@ void loop_change(struct loop *loop, struct loop_watch *watch, u32 events)
 void loop_remove(struct loop *loop, struct loop_watch *watch)
 {
     CHECK(epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL) == 0);
-    for (int i = 0; i < loop->event_count; i++)
+    for (int i = loop->event_at; i < loop->event_count; i++)
         if (loop->events[i].data.ptr == watch)
             loop->events[i].data.ptr = NULL;
 }
 
-static void run_watches(struct loop *loop)
+static void run_watch(struct loop *loop)
 {
-    for (int i = 0; i < loop->event_count; i++) {
-        struct loop_watch *watch = loop->events[i].data.ptr;
-        if (watch == (void *)loop) {
-            u64 count;
-            ssize_t done = read(loop->wake_fd, &count, sizeof count);
-            (void)done; /* it is empty now, whatever it said */
-        } else if (watch != NULL) {
-            watch->fn(watch, from_epoll(loop->events[i].events));
-        }
+    const struct epoll_event *event = &loop->events[loop->event_at++];
+    struct loop_watch *watch = event->data.ptr;
+    if (watch == (void *)loop) {
+        u64 count;
+        ssize_t done = read(loop->wake_fd, &count, sizeof count);
+        (void)done; /* it is empty now, whatever it said */
+    } else if (watch != NULL) {
+        watch->fn(watch, from_epoll(event->events));
     }
-    loop->event_count = 0;
 }
 
 /* ---- the loop ---- */
@@ -190,18 +189,35 @@ static struct timespec wait_time(const struct loop *loop, u64 wait_ns)
                              .tv_nsec = (long)(wait_ns % 1000000000u)};
 }
 
-void loop_poll(struct loop *loop, u64 wait_ns)
+static void fetch_events(struct loop *loop, u64 wait_ns)
 {
-    CHECK(loop->event_count == 0); /* not from inside a callback */
     struct timespec wait = {0};
     if (wait_ns > 0)
         wait = wait_time(loop, wait_ns);
     int count = epoll_pwait2(loop->epoll_fd, loop->events, EVENTS_MAX, &wait, NULL);
     CHECK(count >= 0 || errno == EINTR);
-    loop->now_ns = clock_monotonic_ns();
+    loop->event_at = 0;
     loop->event_count = count < 0 ? 0 : count;
-    run_watches(loop);
+}
+
+bool loop_poll_one(struct loop *loop, u64 wait_ns)
+{
+    CHECK(!loop->is_dispatching); /* not from inside a callback */
+    if (loop->event_at == loop->event_count)
+        fetch_events(loop, wait_ns);
+    loop->is_dispatching = true;
+    loop->now_ns = clock_monotonic_ns();
+    if (loop->event_at < loop->event_count)
+        run_watch(loop);
     run_timers(loop);
+    loop->is_dispatching = false;
+    return loop->event_at < loop->event_count;
+}
+
+void loop_poll(struct loop *loop, u64 wait_ns)
+{
+    while (loop_poll_one(loop, wait_ns))
+        continue;
 }
 
 void loop_wake(struct loop *loop)

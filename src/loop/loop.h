@@ -51,6 +51,10 @@ void loop_timer_stop(struct loop *loop, struct loop_timer *timer); /* a stopped 
  * and not at all if a callback is due. */
 void loop_poll(struct loop *loop, u64 wait_ns);
 
+/* The same, but for one descriptor at most (and the timers); true if more are known to be due. What
+ * it starts can run at once, while all it needs is in the cache; the others wait meanwhile. */
+bool loop_poll_one(struct loop *loop, u64 wait_ns);
+
 /* Makes a waiting or the next loop_poll return. Async-signal-safe. */
 void loop_wake(struct loop *loop);
 

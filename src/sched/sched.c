@@ -260,7 +260,10 @@ static struct sched_task *next_task(struct sched *sched)
 void sched_turn(struct sched *sched, u64 wait_ns)
 {
     CHECK(sched->running == NULL);
-    loop_poll(sched->loop, sched->queued > 0 ? 0 : wait_ns);
+    bool more;
+    do
+        more = loop_poll_one(sched->loop, sched->queued > 0 ? 0 : wait_ns);
+    while (more && sched->queues[LEVEL_FIRST].first == NULL);
     struct sched_task *task = next_task(sched);
     if (task == NULL)
         return;

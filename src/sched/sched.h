@@ -3,7 +3,8 @@
  *
  * The worker's main loop is  while (!stop) sched_turn(sched);  and everything else happens in
  * callbacks: descriptors and timers from the event loop, and `done` when a task has ended. A turn
- * polls the loop (waiting only if no task can run), then runs one task for one slice.
+ * dispatches events until one has started a task (waiting only if no task can run), then runs one
+ * task for one slice: a short request is answered before the next one is read.
  *
  * Order:    least attained service: tasks that never ran and those woken from a host call first,
  *           then by processor time used (up to 1, 10, 100 ms, more), round-robin within a level.
