@@ -230,7 +230,6 @@ struct rt_instance {
     struct rt_instance *group_next, *group_before; /* ring of linked instances */
     struct rt_fiber *fiber;                        /* the one it is on, or NULL */
     bool started; /* start function and `_initialize` have run, or there are none */
-    bool used;    /* guest code has run since it was fresh */
     struct rt_instance *pool_next;
 };
 /* Puts an instance of a pool back into the state rt_instance_create left it in. False: the system
@@ -346,6 +345,7 @@ struct rt_engine {
     void *tick_arg;
     struct rt_code *codes;
     struct rt_types types;
+    u64 reserve_below; /* where the next memory had best be, or 0 */
     const struct rt_host_func **hosts;
     u32 host_count, host_cap;
     u32 instance_count, fiber_count, module_count;

@@ -28,6 +28,22 @@ static bool place_image(struct rt_memory *memory, const struct rt_module *module
     return true;
 }
 
+/* Address space for one memory; directly below the one before if it is free, so that the kernel
+ * makes one mapping of their guards. */
+static u8 *reserve(struct rt_engine *engine, struct err *err)
+{
+    u8 *reservation = mmap((void *)(uintptr_t)engine->reserve_below, RT_RESERVED_BYTES, PROT_NONE,
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (reservation == MAP_FAILED) {
+        err_sys(err, "cannot reserve %llu MiB of address space for a memory",
+                (unsigned long long)(RT_RESERVED_BYTES / MIB));
+        return NULL;
+    }
+    madvise(reservation, RT_RESERVED_BYTES, MADV_NOHUGEPAGE); /* refusal costs memory only */
+    engine->reserve_below = (u64)(uintptr_t)reservation - RT_RESERVED_BYTES;
+    return reservation;
+}
+
 bool rt_memory_create(struct rt_memory *memory, const struct rt_module *module, u32 defined,
                       struct err *err)
 {
@@ -38,12 +54,9 @@ bool rt_memory_create(struct rt_memory *memory, const struct rt_module *module, 
         return err_set(err, ERR_LIMIT, ERR_NO_AT,
                        "a memory starts with %llu bytes, the limit is %llu",
                        (unsigned long long)initial, (unsigned long long)limit);
-    u8 *reservation = mmap(NULL, RT_RESERVED_BYTES, PROT_NONE,
-                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (reservation == MAP_FAILED)
-        return err_sys(err, "cannot reserve %llu MiB of address space for a memory",
-                       (unsigned long long)(RT_RESERVED_BYTES / MIB));
-    madvise(reservation, RT_RESERVED_BYTES, MADV_NOHUGEPAGE); /* refusal costs memory only */
+    u8 *reservation = reserve(module->engine, err);
+    if (reservation == NULL)
+        return false;
     u64 max_pages = min_u64(type->limits.max, min_u64(limit, 4 * GIB) / ABI_PAGE_BYTES);
     *memory = (struct rt_memory){
         .abi = {.base = reservation + ABI_GUARD_BEFORE,

@@ -2,6 +2,8 @@
 #include "runtime/internal.h"
 #include "test/test.h"
 #include "test/unit/runtime/guest.h"
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 struct fixture {
     struct guest_files files;
@@ -278,6 +280,65 @@ static void instances_are_capped(void **state)
     end(&f);
 }
 
+/* The process's mappings. */
+static u32 count_mappings(void)
+{
+    u32 count = 0;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    assert_non_null(maps);
+    for (int c = fgetc(maps); c != EOF; c = fgetc(maps))
+        count += c == '\n';
+    fclose(maps);
+    return count;
+}
+
+static void a_slot_takes_at_most_five_mappings(void **state)
+{
+    (void)state;
+    enum { SLOTS = 100 };
+    static u8 image[200000];
+    struct fixture f;
+    struct rt_instance *instances[SLOTS];
+    struct rt_fiber *fibers[SLOTS];
+    struct guest_module m = {
+        .memory_pages = 8, .memory_max = 64, .image = image, .image_len = sizeof image};
+    begin(&f, NULL, &m);
+    u32 before = count_mappings();
+    for (u32 i = 0; i < SLOTS; i++) {
+        union abi_value args[2] = {{.u32 = 4096}, {.u32 = 1}};
+        assert_true(rt_instance_create(&instances[i], f.module, NULL, 0, NULL));
+        assert_true(rt_fiber_take(&fibers[i], f.engine, NULL));
+        call(&f, instances[i], GUEST_GROW, 5, 0);
+        rt_fiber_begin(fibers[i], instances[i], GUEST_DIRTY, args, NULL);
+        rt_fiber_run(fibers[i]);
+    }
+    u32 used = count_mappings() - before;
+    assert_true(used > 3 * SLOTS && used <= RT_SLOT_MAPPINGS * SLOTS + 8);
+    for (u32 i = 0; i < SLOTS; i++) {
+        rt_fiber_release(&fibers[i]);
+        rt_instance_destroy(&instances[i]);
+    }
+    end(&f);
+}
+
+static void too_little_address_space_is_said(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct rlimit limit = {.rlim_cur = 4 * GIB, .rlim_max = 4 * GIB};
+        struct rt_engine *engine;
+        struct err err = {0};
+        bool said = setrlimit(RLIMIT_AS, &limit) == 0 && !rt_engine_create(&engine, NULL, &err) &&
+                    err.code == ERR_LIMIT && strstr(err.text, "ulimit -v") != NULL;
+        _exit(said ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 /* ---- freshness ---- */
 
 /* Everything a guest can see of an instance, compared with one never used. */
@@ -372,6 +433,8 @@ int main(void)
         cmocka_unit_test(a_table_shared_by_two_instances),
         cmocka_unit_test(a_memory_shared_by_two_instances),
         cmocka_unit_test(instances_are_capped),
+        cmocka_unit_test(a_slot_takes_at_most_five_mappings),
+        cmocka_unit_test(too_little_address_space_is_said),
         cmocka_unit_test(a_reused_instance_is_fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

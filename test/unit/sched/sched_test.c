@@ -195,8 +195,9 @@ static void the_wall_limit_ends_loops_and_waits(void **state)
 {
     (void)state;
     struct fixture *f = begin(NULL);
+    start(f, 1, GUEST_CALL_HOST, 0, 0, 0, 200000000);
+    sched_turn(f->sched, 0); /* it waits from here on */
     start(f, 0, GUEST_SPIN, 0, 1, 0, 10000000);
-    start(f, 1, GUEST_CALL_HOST, 0, 0, 0, 10000000);
     while (sched_task_count(f->sched) > 0)
         sched_turn(f->sched, UINT64_MAX);
     assert_int_equal(f->requests[0].kind, ABI_TRAP_WALL_LIMIT);
