@@ -8,8 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define RECV_BYTES    (16 * KIB)
-#define IN_MAX_BYTES  (HTTP_MAX_HEAD + RECV_BYTES)
+#define IN_MAX_BYTES  (HTTP_MAX_HEAD + SERVER_RECEIVE_BYTES)
 #define OUT_MAX_BYTES (64 * MIB) /* no answer of numbers comes near it */
 #define KEEP_BYTES    (64 * KIB) /* larger buffers are given back between requests */
 #define DISCARD_BYTES (64 * KIB) /* body read only to keep the connection; or lingering */
@@ -32,10 +31,16 @@ struct conn {
     struct worker *worker;
     struct conn *next, *prev; /* in the list of open, or free, ones */
     enum conn_state state;
-    u32 events;   /* being watched */
-    bool is_rude; /* the client's request was not read to its end: linger */
+    u32 events;      /* being watched */
+    bool is_rude;    /* the client's request was not read to its end: linger */
+    u64 deadline_ns; /* of the state it is in */
+    u64 timer_ns;    /* when the timer comes to look at the deadline; 0: not running */
+    /* Received bytes: what is left to read of them is [at, len). While they are read for the first
+     * time they stand in the worker's buffer, then what is left moves to `in`. */
+    const u8 *bytes;
+    size_t at, len;
     struct buf in, out;
-    size_t in_at, out_at; /* bytes already taken, already sent */
+    size_t out_at; /* sent of out */
     u64 discarded;
     struct http_parser parser;
     struct server_request request;
@@ -80,9 +85,27 @@ static void watch(struct conn *c, u32 events)
     loop_change(c->worker->loop, &c->watch, events);
 }
 
-static void set_timer(struct conn *c, u64 delay_ns)
+/* A deadline moves with every request, the timer only when it would come too late: when it comes
+ * too early, it is set again. */
+static void set_deadline(struct conn *c, u64 at_ns)
 {
-    loop_timer_start(c->worker->loop, &c->timer, clock_monotonic_ns() + delay_ns);
+    c->deadline_ns = at_ns;
+    if (c->timer_ns != 0 && c->timer_ns <= at_ns)
+        return;
+    c->timer_ns = at_ns;
+    loop_timer_start(c->worker->loop, &c->timer, at_ns);
+}
+
+static void set_timeout(struct conn *c, u64 delay_ns)
+{
+    set_deadline(c, loop_now_ns(c->worker->loop) + delay_ns);
+}
+
+static void set_received(struct conn *c, const u8 *bytes, size_t len)
+{
+    c->bytes = bytes;
+    c->at = 0;
+    c->len = len;
 }
 
 static void release_large(struct buf *buf)
@@ -151,7 +174,9 @@ bool server_conn_open(struct worker *w, int fd)
     c->events = LOOP_READ;
     c->state = CONN_IDLE;
     c->is_rude = false;
-    c->in_at = c->out_at = 0;
+    c->out_at = 0;
+    c->timer_ns = 0;
+    set_received(c, NULL, 0);
     list_add(&w->open_conns, c);
     http_parser_init(&c->parser);
     if (!loop_add(w->loop, &c->watch, LOOP_READ, NULL)) {
@@ -162,7 +187,7 @@ bool server_conn_open(struct worker *w, int fd)
         return false;
     }
     w->connections += 1;
-    set_timer(c, w->limits->head_ns);
+    set_timeout(c, w->limits->head_ns);
     return true;
 }
 
@@ -171,7 +196,7 @@ bool server_conn_open(struct worker *w, int fd)
 /* The answer has left, or the connection must end without one. */
 static void end_connection(struct conn *c)
 {
-    bool has_unread = c->is_rude || c->in_at < c->in.len;
+    bool has_unread = c->is_rude || c->at < c->len;
     if (!has_unread) {
         conn_close(c);
         return;
@@ -180,7 +205,7 @@ static void end_connection(struct conn *c)
     c->state = CONN_LINGER;
     c->discarded = 0;
     watch(c, LOOP_READ);
-    set_timer(c, LINGER_NS);
+    set_timeout(c, LINGER_NS);
 }
 
 static void await_next(struct conn *c)
@@ -194,7 +219,7 @@ static void await_next(struct conn *c)
     release_large(&c->request.body);
     http_parser_init(&c->parser);
     c->state = CONN_IDLE;
-    set_timer(c, c->worker->limits->idle_ns);
+    set_timeout(c, c->worker->limits->idle_ns);
 }
 
 /* Sends what the socket takes. True: all of it has left. */
@@ -226,7 +251,7 @@ static void send_answer(struct conn *c)
         return;
     }
     watch(c, LOOP_WRITE);
-    set_timer(c, c->worker->limits->body_idle_ns);
+    set_timeout(c, c->worker->limits->body_idle_ns);
 }
 
 void server_conn_respond(struct conn *c, struct http_response *response, const void *payload,
@@ -281,7 +306,7 @@ static bool begin_body(struct conn *c)
         refuse(c);
         return false;
     }
-    if (c->parser.request.expects_continue && c->in_at == c->in.len) {
+    if (c->parser.request.expects_continue && c->at == c->len) {
         buf_add_text(&c->out, HTTP_CONTINUE);
         flush(c);
     }
@@ -293,54 +318,51 @@ static bool read_head(struct conn *c)
 {
     struct worker *w = c->worker;
     struct server_request *r = &c->request;
-    if (c->in_at == c->in.len)
+    if (c->at == c->len)
         return false;
-    if (c->state == CONN_IDLE) {
-        c->state = CONN_HEAD;
+    bool is_first = c->state == CONN_IDLE;
+    if (is_first)
         server_request_begin(r);
-        set_timer(c, w->limits->head_ns);
-    }
-    const u8 *head = c->in.bytes + c->in_at;
-    enum http_result result = http_head_parse(&c->parser, head, c->in.len - c->in_at, &r->err);
-    if (result == HTTP_MORE)
+    c->state = CONN_HEAD;
+    const u8 *head = c->bytes + c->at;
+    enum http_result result = http_head_parse(&c->parser, head, c->len - c->at, &r->err);
+    if (result == HTTP_MORE) {
+        if (is_first)
+            set_timeout(c, w->limits->head_ns);
         return false;
+    }
     board_add(&w->board->requests, 1);
     if (result == HTTP_FAILED) {
         refuse(c);
         return false;
     }
     server_request_route(r, &c->parser, head);
-    c->in_at += c->parser.head_len;
+    c->at += c->parser.head_len;
     c->state = CONN_BODY;
-    set_timer(c, w->limits->body_idle_ns);
     return begin_body(c);
 }
 
 static bool read_body(struct conn *c)
 {
     struct server_request *r = &c->request;
+    bool is_refused = r->target == REQUEST_REFUSED;
     size_t used;
     struct http_text data;
-    struct err err = {0};
-    switch (http_body_parse(&c->parser, c->in.bytes + c->in_at, c->in.len - c->in_at, &used, &data,
-                            &err)) {
-    case HTTP_MORE: c->in_at += used; return false;
+    enum http_result result = http_body_parse(&c->parser, c->bytes + c->at, c->len - c->at, &used,
+                                              &data, is_refused ? NULL : &r->err);
+    c->at += used;
+    switch (result) {
+    case HTTP_MORE: set_timeout(c, c->worker->limits->body_idle_ns); return false;
     case HTTP_DATA:
-        c->in_at += used;
         if (r->target == REQUEST_CALL)
             buf_add(&r->body, data.bytes, data.len);
         return true;
     case HTTP_DONE:
-        c->in_at += used;
         c->state = CONN_CALL;
-        loop_timer_stop(c->worker->loop, &c->timer);
+        c->deadline_ns = UINT64_MAX;
         server_request_run(r);
         return c->state == CONN_IDLE;
-    case HTTP_FAILED:
-        if (r->target != REQUEST_REFUSED)
-            r->err = err;
-        refuse(c);
-        return false;
+    case HTTP_FAILED: refuse(c); return false;
     }
     UNREACHABLE();
 }
@@ -369,43 +391,65 @@ void server_conn_continue(struct conn *c)
 
 void server_conn_watch_wall(struct conn *c)
 {
-    loop_timer_start(c->worker->loop, &c->timer, c->request.wall_end_ns);
+    set_deadline(c, c->request.wall_end_ns);
 }
 
-/* Makes room by dropping what was taken. */
-static u8 *receive_room(struct conn *c)
+/* Receives behind what is left of `in`, or if nothing is, into the worker's buffer. */
+static ssize_t receive_more(struct conn *c)
 {
-    buf_consume(&c->in, c->in_at);
-    c->in_at = 0;
-    return buf_reserve(&c->in, RECV_BYTES);
+    struct worker *w = c->worker;
+    if (c->at == c->len) {
+        ssize_t got = recv(c->watch.fd, w->receive, sizeof w->receive, 0);
+        if (got > 0)
+            set_received(c, w->receive, (size_t)got);
+        return got;
+    }
+    buf_consume(&c->in, c->at);
+    set_received(c, c->in.bytes, c->in.len);
+    u8 *room = buf_reserve(&c->in, SERVER_RECEIVE_BYTES);
+    if (room == NULL)
+        return 0;
+    ssize_t got = recv(c->watch.fd, room, SERVER_RECEIVE_BYTES, 0);
+    if (got > 0)
+        buf_commit(&c->in, (size_t)got);
+    set_received(c, c->in.bytes, c->in.len);
+    return got;
+}
+
+/* Moves what is left in the worker's buffer to the connection's own. */
+static void keep_rest(struct conn *c)
+{
+    if (c->bytes == c->worker->receive && c->at < c->len) {
+        buf_clear(&c->in);
+        buf_add(&c->in, c->bytes + c->at, c->len - c->at);
+        set_received(c, c->in.bytes, c->in.len);
+    }
+    if (c->at == c->len) {
+        set_received(c, NULL, 0);
+        buf_fini(&c->in);
+    }
 }
 
 static void receive(struct conn *c)
 {
-    u8 *room = receive_room(c);
-    if (room == NULL) {
-        conn_close(c);
-        return;
-    }
-    ssize_t got = recv(c->watch.fd, room, RECV_BYTES, 0);
+    ssize_t got = receive_more(c);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (got <= 0) {
         conn_close(c);
         return;
     }
-    buf_commit(&c->in, (size_t)got);
-    if (c->state == CONN_BODY)
-        set_timer(c, c->worker->limits->body_idle_ns);
     advance(c);
+    if (c->state != CONN_CLOSED)
+        keep_rest(c);
+    if (!buf_ok(&c->in))
+        conn_close(c);
 }
 
 static void discard(struct conn *c)
 {
-    buf_clear(&c->in);
-    c->in_at = 0;
-    u8 *room = buf_reserve(&c->in, RECV_BYTES);
-    ssize_t got = room == NULL ? 0 : recv(c->watch.fd, room, RECV_BYTES, 0);
+    struct worker *w = c->worker;
+    ssize_t got = recv(c->watch.fd, w->receive, sizeof w->receive, 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (got > 0)
@@ -448,6 +492,12 @@ static void conn_event(struct loop_watch *w, u32 events)
 static void conn_timeout(struct loop_timer *timer)
 {
     struct conn *c = conn_of_timer(timer);
+    c->timer_ns = 0;
+    if (c->deadline_ns > loop_now_ns(c->worker->loop)) {
+        if (c->deadline_ns != UINT64_MAX)
+            set_deadline(c, c->deadline_ns);
+        return;
+    }
     switch (c->state) {
     case CONN_HEAD:
     case CONN_BODY:
@@ -460,6 +510,7 @@ static void conn_timeout(struct loop_timer *timer)
     case CONN_CALL:
         if (!c->request.is_waiting) /* it runs by now: the scheduler watches its clock */
             return;
+        c->deadline_ns = UINT64_MAX;
         server_request_expire(&c->request);
         server_conn_continue(c);
         return;

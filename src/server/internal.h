@@ -132,6 +132,8 @@ void server_conns_destroy(struct worker *worker);
 
 /* ---- worker.c ---- */
 
+#define SERVER_RECEIVE_BYTES (16 * KIB)
+
 struct worker {
     const struct server_worker_config *config;
     const struct server_limits *limits;
@@ -144,10 +146,11 @@ struct worker {
     struct endpoint_table table;
     struct buf index_json, index_html;
     struct buf payload;                     /* of the answer being made */
+    u8 receive[SERVER_RECEIVE_BYTES];       /* bytes of the connection being read */
     union abi_value values[ABI_VALUES_MAX]; /* arguments of the call being started */
     struct loop_watch listener, signals;
     struct loop_timer accept_timer; /* ends a pause after descriptors ran out */
-    bool listening, draining, stopped;
+    bool listening, accept_paused, draining, stopped;
     struct loop_timer drain_timer;
     int spare_fd; /* given up to refuse a client when no descriptor is free */
     u32 connections, waiting;

@@ -17,7 +17,7 @@ void server_request_begin(struct server_request *r)
     u64 id = w->id_high << 32 | ++w->id_count;
     for (u32 i = 0; i < REQUEST_ID_BYTES - 1; i++)
         r->id[i] = digits[id >> (60 - 4 * i) & 15];
-    r->err = (struct err){0};
+    r->err.code = ERR_NONE;
     r->endpoint = NULL;
     r->allow = NULL;
     r->minor = 1;

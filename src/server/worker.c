@@ -25,7 +25,7 @@
 
 static void listen_start(struct worker *w)
 {
-    bool has_room = w->connections < w->limits->connections && w->accept_timer.place == 0;
+    bool has_room = w->connections < w->limits->connections && !w->accept_paused;
     if (w->listening || w->draining || !has_room)
         return;
     w->listening = loop_add(w->loop, &w->listener, LOOP_READ | LOOP_EXCLUSIVE, NULL);
@@ -42,6 +42,7 @@ static void accept_pause_over(struct loop_timer *timer)
 {
     struct worker *w =
         (struct worker *)(void *)((u8 *)timer - offsetof(struct worker, accept_timer));
+    w->accept_paused = false;
     listen_start(w);
 }
 
@@ -54,6 +55,7 @@ static void refuse_client(struct worker *w)
     fd_close(&fd);
     w->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     listen_stop(w);
+    w->accept_paused = true;
     loop_timer_start(w->loop, &w->accept_timer, clock_monotonic_ns() + ACCEPT_PAUSE_NS);
 }
 
