@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""test/spec/suite.py SPECTEST SPEC [GROUP...] [-- OPTIONS] -- the suite's scripts on the real engine.
+"""test/spec/suite.py SPECTEST SPEC [GROUP...] [-- OPTIONS] -- runs the suite's scripts.
 
 SPECTEST is the program made from spectest.c, SPEC the folder with manifest.json. OPTIONS go to
 SPECTEST. Every assertion must pass or be skipped for a proposal that this version does not run; how

@@ -236,7 +236,7 @@ static void damaged_module_files_are_judged_safely(void **state)
 
 static void flip_byte(const char *path, off_t at)
 {
-    u8 byte;
+    u8 byte = 0;
     int fd = open(path, O_RDWR | O_CLOEXEC);
     assert_true(fd >= 0 && pread(fd, &byte, 1, at) == 1);
     byte ^= 1;
@@ -329,7 +329,7 @@ static void equal_types_have_one_id(void **state)
     }
     static const u8 i32_type[] = {RT_I32};
     struct rt_func_type one = {i32_type, i32_type, 1, 0}, other = {i32_type, i32_type, 0, 1};
-    u64 a, b;
+    u64 a = 0, b = 0;
     assert_true(rt_type_id(&types, &one, &a, NULL) && rt_type_id(&types, &other, &b, NULL));
     assert_int_not_equal(a, b);
     rt_types_fini(&types);
