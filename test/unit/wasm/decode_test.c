@@ -101,6 +101,12 @@ static void types_and_imports(void **state)
         {"import type behind", BYTES("\2\x07\1\1m\1x\0\0"),
          INVALID("unknown type 0 of function 0")},
         {"two memories", BYTES("\2\x08\1\1m\1x\2\0\0\5\3\1\0\0"), UNSUPPORTED("multiple memories")},
+        {"two memories imported", BYTES("\2\x0f\2\1m\1x\2\0\0\1m\1y\2\0\0"),
+         UNSUPPORTED("multiple memories")},
+        {"two tables imported", BYTES("\2\x11\2\1m\1x\1\x70\0\0\1m\1y\1\x70\0\0"),
+         UNSUPPORTED("reference types (a second")},
+        {"imported and own table", BYTES("\2\x09\1\1m\1x\1\x70\0\0\4\4\1\x70\0\0"),
+         UNSUPPORTED("reference types (a second")},
         {"two tables", BYTES("\4\7\2\x70\0\0\x70\0\0"), UNSUPPORTED("reference types (a second")},
         {"bad module name", BYTES("\2\x08\1\1\x80\1x\2\0\0"), MALFORMED("UTF-8")},
     };
@@ -112,6 +118,7 @@ static void limits_and_globals(void **state)
     (void)state;
     static const struct file_case cases[] = {
         {"memory", BYTES("\5\4\1\1\1\2"), OK},
+        {"memory of one size", BYTES("\5\4\1\1\2\2"), OK},
         {"memory 4 GiB", BYTES("\5\5\1\0\x80\x80\4"), OK},
         {"memory beyond", BYTES("\5\5\1\0\x81\x80\4"), INVALID("at most 65536 pages")},
         {"memory max beyond", BYTES("\5\6\1\1\0\x81\x80\4"), INVALID("at most 65536 pages")},
@@ -128,6 +135,7 @@ static void limits_and_globals(void **state)
         {"table 64", BYTES("\4\4\1\x70\4\0"), UNSUPPORTED("64-bit memory (table")},
         {"table of externref", BYTES("\4\4\1\x6f\0\0"), UNSUPPORTED("externref")},
         {"table of i32", BYTES("\4\4\1\x7f\0\0"), MALFORMED("malformed reference type 0x7f")},
+        {"table of v128", BYTES("\4\4\1\x7b\0\0"), MALFORMED("malformed reference type 0x7b")},
         {"table with init", BYTES("\4\x09\1\x40\0\x70\0\0\xd0\x70\x0b"),
          UNSUPPORTED("typed function references")},
         {"global", BYTES("\6\6\1\x7f\1\x41\0\x0b"), OK},
@@ -248,6 +256,7 @@ static void name_section(void **state)
         {"bad UTF-8", BYTES("\0\2\1m\1\4\1\0\1\xff"), "", "", 0},
         {"cut", BYTES("\0\2\1m\1\4\2\0\1f"), "", "", 0},
         {"left over", BYTES("\0\3\1mm"), "", "", 0},
+        {"function's locals twice", BYTES("\2\x0b\2\0\1\0\1x\0\1\1\1y"), "", "", 0},
         {"locals twice", BYTES("\1\4\1\0\1f\2\x09\1\0\2\0\1x\0\1y"), "", "", 0},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -269,6 +278,56 @@ static void name_section(void **state)
         assert_int_equal(m->funcs[0].name.len, strlen(cases[i].func));
         assert_int_equal(m->local_name_count, cases[i].locals);
         arena_fini(&arena);
+        buf_fini(&module);
+    }
+}
+
+/* Name and content of a custom section; the content would name the module if it were a name's. */
+static void only_the_first_name_section_counts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sections;
+        size_t len;
+        const char *name;
+    } cases[] = {
+        {BYTES("\0\x09\4name\0\2\1a"), "a"},
+        {BYTES("\0\x09\4nama\0\2\1a"), ""},
+        {BYTES("\0\x0a\5names\0\2\1a"), ""},
+        {BYTES("\0\x09\4name\0\2\1a\0\x09\4name\0\2\1b"), "a"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct buf module;
+        struct arena arena;
+        struct wasm_module *m;
+        struct err err = {0};
+        make_begin(&module);
+        buf_add(&module, cases[i].sections, cases[i].len);
+        arena_init(&arena, MIB);
+        assert_true(wasm_module_decode(module.bytes, module.len, &arena, &m, &err));
+        assert_int_equal(m->name.len, strlen(cases[i].name));
+        assert_memory_equal(cases[i].name, m->name.len == 0 ? "" : m->name.bytes, m->name.len);
+        arena_fini(&arena);
+        buf_fini(&module);
+    }
+}
+
+static void names_have_a_limit(void **state)
+{
+    (void)state;
+    static const struct {
+        u32 len;
+        enum err_code want;
+    } cases[] = {{WASM_MAX_NAME_BYTES, ERR_NONE}, {WASM_MAX_NAME_BYTES + 1, ERR_LIMIT}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct buf module, payload;
+        make_begin(&module);
+        buf_init(&payload, MIB);
+        make_leb(&payload, cases[i].len);
+        for (u32 k = 0; k < cases[i].len; k++)
+            buf_add_byte(&payload, 'x');
+        make_section_of(&module, 0, &payload);
+        make_expect(&module, "long name", cases[i].want, "");
         buf_fini(&module);
     }
 }
@@ -403,6 +462,8 @@ int main(void)
         cmocka_unit_test(segments),
         cmocka_unit_test(exports_start_code),
         cmocka_unit_test(name_section),
+        cmocka_unit_test(only_the_first_name_section_counts),
+        cmocka_unit_test(names_have_a_limit),
         cmocka_unit_test(whole_module_is_valid),
         cmocka_unit_test(every_truncation_is_refused),
         cmocka_unit_test(every_corruption_gets_a_verdict),
