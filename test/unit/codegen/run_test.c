@@ -142,7 +142,7 @@ static void host_functions_get_c_arguments(void **state)
         assert_true(call.last == 0.75);
         assert_int_equal(m.exec.pending, 0); /* yielded at the exit */
         /* Without room for host code the call traps before it is made. */
-        m.exec.stack_limit = (u64)(uintptr_t)&m - ABI_HOST_STACK / 2;
+        m.exec.stack_limit = (u64)(uintptr_t)__builtin_frame_address(0) - ABI_HOST_STACK / 2;
         assert_int_equal(machine_trap(&m, "run", &slot), ABI_TRAP_STACK_EXHAUSTED);
         machine_fini(&m);
     }
