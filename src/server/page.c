@@ -46,6 +46,16 @@ void server_index_json(const struct endpoint_table *table, struct buf *out)
 
 /* ---- for a terminal ---- */
 
+/* A module chooses its names: no line breaks out of the comment, no escape reaches the terminal. */
+static void add_plain_signature(const struct rt_export *func, struct buf *out)
+{
+    size_t from = out->len;
+    typed_signature_write(func, out);
+    for (size_t i = from; i < out->len; i++)
+        if (out->bytes[i] < 0x20 || out->bytes[i] == 0x7f)
+            out->bytes[i] = '?';
+}
+
 void server_index_curl(const struct endpoint_table *table, const char *url, struct buf *out)
 {
     for (u32 i = 0; i < table->count && i < CURL_LINES_MAX; i++) {
@@ -53,7 +63,7 @@ void server_index_curl(const struct endpoint_table *table, const char *url, stru
         buf_add_text(out, "  curl -d '");
         typed_example_write(endpoint->func->type, out);
         buf_add_format(out, "' %s%s   # ", url, endpoint->path);
-        typed_signature_write(endpoint->func, out);
+        add_plain_signature(endpoint->func, out);
         buf_add_byte(out, '\n');
     }
     if (table->count > CURL_LINES_MAX)
