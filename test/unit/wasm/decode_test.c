@@ -129,6 +129,7 @@ static void limits_and_globals(void **state)
         {"memory flags", BYTES("\5\3\1\x10\1"), MALFORMED("limits flags 0x10")},
         {"table", BYTES("\4\5\1\x70\1\0\1"), OK},
         {"table, greatest max", BYTES("\4\x09\1\x70\1\0\xff\xff\xff\xff\x0f"), OK},
+        {"table, longest", BYTES("\4\7\1\x70\0\x80\xad\xe2\4"), OK},
         {"table too long", BYTES("\4\7\1\x70\0\x81\xad\xe2\4"), LIMITED("10000000 elements")},
         {"table min over max", BYTES("\4\5\1\x70\1\2\1"), INVALID("table: size minimum 2")},
         {"table shared", BYTES("\4\5\1\x70\3\0\1"), UNSUPPORTED("threads (shared table")},
@@ -250,7 +251,8 @@ static void name_section(void **state)
         {"all", BYTES("\0\2\1m\1\4\1\0\1f\2\6\1\0\1\0\1x"), "m", "f", 1},
         {"none", BYTES(""), "", "", 0},
         {"unknown subsection", BYTES("\1\4\1\0\1f\x0b\1\0"), "", "f", 0},
-        {"function behind", BYTES("\1\4\1\7\1f"), "", "", 0},
+        {"function behind", BYTES("\1\4\1\1\1f"), "", "", 0},
+        {"function far behind", BYTES("\1\4\1\7\1f"), "", "", 0},
         {"out of order", BYTES("\1\4\1\0\1f\0\2\1m"), "", "", 0},
         {"function twice", BYTES("\1\7\2\0\1f\0\1g"), "", "", 0},
         {"bad UTF-8", BYTES("\0\2\1m\1\4\1\0\1\xff"), "", "", 0},
@@ -452,6 +454,30 @@ static void locals_are_runs(void **state)
     buf_fini(&module);
 }
 
+static void block_types(void **state)
+{
+    (void)state;
+    static const u8 i32_list[] = {WASM_I32};
+    struct wasm_func_type types[] = {{i32_list, NULL, 1, 0}, {NULL, i32_list, 0, 1}};
+    const struct wasm_module m = {.types = types, .type_count = COUNT_OF(types)};
+    static const struct {
+        i64 block_type;
+        u32 params, results;
+        u8 result;
+    } cases[] = {
+        {WASM_BLOCK_EMPTY, 0, 0, 0}, {-1, 0, 1, WASM_I32}, {-4, 0, 1, WASM_F64}, {0, 1, 0, 0},
+        {1, 0, 1, WASM_I32},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        u8 one_result = 0;
+        struct wasm_func_type type = wasm_block_type(&m, cases[i].block_type, &one_result);
+        assert_int_equal(type.param_count, cases[i].params);
+        assert_int_equal(type.result_count, cases[i].results);
+        if (cases[i].results > 0)
+            assert_int_equal(type.results[0], cases[i].result);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -468,6 +494,7 @@ int main(void)
         cmocka_unit_test(every_truncation_is_refused),
         cmocka_unit_test(every_corruption_gets_a_verdict),
         cmocka_unit_test(locals_are_runs),
+        cmocka_unit_test(block_types),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

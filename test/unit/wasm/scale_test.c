@@ -226,6 +226,26 @@ static void many_sections(void **state)
     }
 }
 
+/* The longest body, of nops, and one that is a byte longer. */
+static void long_bodies(void **state)
+{
+    (void)state;
+    static const struct {
+        u32 len;
+        enum err_code want;
+    } cases[] = {{WASM_MAX_FUNC_BYTES, ERR_NONE}, {WASM_MAX_FUNC_BYTES + 1, ERR_LIMIT}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct buf module, body;
+        buf_init(&body, 16 * MIB);
+        buf_add_byte(&body, 0);
+        put_repeated(&body, cases[i].len - 2, BYTES("\x01"));
+        buf_add_byte(&body, 0x0b);
+        make_body(&module, &body);
+        make_expect(&module, "long body", cases[i].want, "");
+        buf_fini(&module);
+    }
+}
+
 static void put_u32(struct buf *out, u64 value)
 {
     for (int i = 0; i < 4; i++)
@@ -311,12 +331,12 @@ static void memory_runs_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nested_blocks),   cmocka_unit_test(printing_nested_blocks),
-        cmocka_unit_test(operands),        cmocka_unit_test(wide_calls),
-        cmocka_unit_test(branch_tables),   cmocka_unit_test(many_locals),
-        cmocka_unit_test(many_functions),  cmocka_unit_test(many_exports),
-        cmocka_unit_test(many_sections),   cmocka_unit_test(long_debug_names),
-        cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(nested_blocks),    cmocka_unit_test(printing_nested_blocks),
+        cmocka_unit_test(operands),         cmocka_unit_test(wide_calls),
+        cmocka_unit_test(branch_tables),    cmocka_unit_test(many_locals),
+        cmocka_unit_test(many_functions),   cmocka_unit_test(many_exports),
+        cmocka_unit_test(many_sections),    cmocka_unit_test(long_bodies),
+        cmocka_unit_test(long_debug_names), cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
