@@ -3,14 +3,14 @@
 #include "base/check.h"
 
 static const struct cg_row rows[] = {
-#define ROW(op, emitter, a, intrinsic) [op] = {cg_emit_##emitter, (u32)(a), intrinsic},
+#define ROW(emitter, op, a, intrinsic) [op] = {cg_emit_##emitter, (u32)(a), intrinsic},
 #include "codegen/opcode.def"
 #undef ROW
 };
 
 /* Counts the rows: with no designated twice, every opcode has one. */
 enum {
-#define ROW(op, emitter, a, intrinsic) ROW_##op,
+#define ROW(emitter, op, a, intrinsic) ROW_##op,
 #include "codegen/opcode.def"
 #undef ROW
     ROW_COUNT
