@@ -61,6 +61,19 @@ static u32 call(struct fixture *f, struct rt_instance *instance, u32 func, u32 a
     return result;
 }
 
+/* Calls func(a, b), which must trap; the fiber still tells how. */
+static struct rt_fiber *call_trapping(struct fixture *f, struct rt_instance *instance, u32 func,
+                                      u32 a, u32 b, enum abi_trap kind)
+{
+    struct rt_fiber *fiber;
+    union abi_value args[2] = {{.u32 = a}, {.u32 = b}};
+    assert_true(rt_fiber_take(&fiber, f->engine, NULL));
+    rt_fiber_begin(fiber, instance, func, args, NULL);
+    assert_int_equal(rt_fiber_run(fiber), RT_EXIT_TRAP);
+    assert_int_equal(rt_fiber_trap(fiber)->kind, kind);
+    return fiber;
+}
+
 static const struct guest_module plain = {.memory_pages = 1, .memory_max = 4};
 
 static void calls_and_host_calls(void **state)
@@ -226,6 +239,15 @@ static void a_table_shared_by_two_instances(void **state)
     assert_int_equal(call(&f, first, GUEST_CALL_TABLE, 1, 20), 99);
     assert_int_equal(call(&f, second, GUEST_CALL_TABLE, 1, 20), 99);
     assert_int_equal(call(&f, second, GUEST_CALL_TABLE, 0, 20), 40);
+    /* A fault in the second, entered through the first, is that of a guest, with both frames. */
+    struct rt_fiber *fiber =
+        call_trapping(&f, first, GUEST_CALL_TABLE, 1, 40000, ABI_TRAP_MEMORY_BOUNDS);
+    const struct rt_trap *trap = rt_fiber_trap(fiber);
+    assert_int_equal(trap->fault_addr, 80000);
+    assert_int_equal(trap->frame_count, 2);
+    assert_int_equal(trap->frames[0].func, GUEST_LOAD);
+    assert_int_equal(trap->frames[1].func, GUEST_CALL_TABLE);
+    rt_fiber_release(&fiber);
     rt_instance_destroy(&second);
     rt_instance_destroy(&first);
     rt_module_release(&other);
@@ -380,6 +402,9 @@ static void check_freshness(const struct guest_module *m, bool by_read, u32 stri
         assert_fresh(used, fresh);
         if (grow == 0)
             continue;
+        struct rt_fiber *fiber =
+            call_trapping(&f, used, GUEST_LOAD, (u32)initial, 0, ABI_TRAP_MEMORY_BOUNDS);
+        rt_fiber_release(&fiber);
         call(&f, used, GUEST_GROW, grow, 0);
         for (u64 at = initial; at < rt_memory_size_bytes(used); at++)
             assert_int_equal(*rt_memory_view(used, at, 1), 0);

@@ -206,6 +206,21 @@ static void the_wall_limit_ends_loops_and_waits(void **state)
     end(f);
 }
 
+static void the_wall_limit_of_an_ended_task_is_over(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(NULL);
+    start(f, 0, GUEST_ADD, 1, 1, 0, 100000000);
+    sched_turn(f->sched, 0);
+    assert_true(f->requests[0].done);
+    struct request *next = start(f, 1, GUEST_CALL_HOST, 1, 1, 0, 0);
+    sched_turn(f->sched, 0);
+    for (u64 over = clock_monotonic_ns() + 110000000; clock_monotonic_ns() < over;)
+        sched_turn(f->sched, 20000000);
+    assert_false(next->done);
+    end(f);
+}
+
 static void a_suspended_task_waits_and_wakes(void **state)
 {
     (void)state;
@@ -262,6 +277,7 @@ int main(void)
         cmocka_unit_test(endless_loops_are_killed_while_others_go_on),
         cmocka_unit_test(a_newcomer_goes_before_the_spinners),
         cmocka_unit_test(the_wall_limit_ends_loops_and_waits),
+        cmocka_unit_test(the_wall_limit_of_an_ended_task_is_over),
         cmocka_unit_test(a_suspended_task_waits_and_wakes),
         cmocka_unit_test(a_cancelled_task_is_gone_at_once),
         cmocka_unit_test(no_deadlines_for_debuggers),
