@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "typed/internal.h"
+#include <stdio.h>
 #include <string.h>
 
 #define NAME_MAX_BYTES 256 /* of an object key; longer ones match no parameter */
@@ -258,19 +259,23 @@ static bool read_array(const struct rt_export *func, struct json *j, union abi_v
     return count == func->type->param_count || fail_count(func, j->err);
 }
 
+static bool is_param_name(const struct rt_export *func, u32 index, struct typed_text name)
+{
+    char made_up[16];
+    struct typed_text own = {made_up, 0};
+    if (index < func->param_name_count && func->param_names[index].len > 0)
+        own = (struct typed_text){func->param_names[index].bytes, func->param_names[index].len};
+    else
+        own.len = (size_t)snprintf(made_up, sizeof made_up, "p%u", index);
+    return own.len == name.len && memcmp(own.bytes, name.bytes, name.len) == 0;
+}
+
 static bool find_param(const struct rt_export *func, struct typed_text name, u32 *out)
 {
-    struct buf own;
-    bool found = false;
-    buf_init(&own, UINT32_MAX);
-    for (u32 i = 0; i < func->type->param_count && !found; i++) {
-        buf_clear(&own);
-        typed_param_name(func, i, &own);
-        found = own.len == name.len && memcmp(own.bytes, name.bytes, name.len) == 0;
-        *out = i;
-    }
-    buf_fini(&own);
-    return found;
+    for (*out = 0; *out < func->type->param_count; (*out)++)
+        if (is_param_name(func, *out, name))
+            return true;
+    return false;
 }
 
 static bool take_member(const struct rt_export *func, struct json *j, union abi_value *out,
