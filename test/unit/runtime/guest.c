@@ -21,6 +21,9 @@ static inline u8 *ctx_at(struct abi_vmctx *ctx, u64 offset)
 
 typedef u32 guest_ii_i(void *, u32, u32);
 
+/* Guest functions have a frame even where C would leave it out. */
+#define HAVE_FRAME __asm__ volatile("" ::"r"(__builtin_frame_address(0)))
+
 /* In the order of enum guest_func. */
 #define GUEST __attribute__((visibility("hidden"), noinline, used))
 
@@ -39,11 +42,13 @@ GUEST u32 g_add(struct abi_vmctx *ctx, u32 a, u32 b)
 /* A load at a + b, with the offset that guard pages must catch. */
 GUEST u32 g_load(struct abi_vmctx *ctx, u32 a, u32 b)
 {
+    HAVE_FRAME;
     return *(volatile u8 *)(MEMORY(ctx).base + (u64)a + b);
 }
 
 GUEST u32 g_store(struct abi_vmctx *ctx, u32 a, u32 b)
 {
+    HAVE_FRAME;
     *(volatile u8 *)(MEMORY(ctx).base + (u64)a) = (u8)b;
     return 0;
 }
