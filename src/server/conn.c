@@ -13,6 +13,7 @@
 #define KEEP_BYTES    (64 * KIB) /* larger buffers are given back between requests */
 #define DISCARD_BYTES (64 * KIB) /* body read only to keep the connection; or lingering */
 #define LINGER_NS     ((u64)2000000000)
+#define EVICT_NS      ((u64)1000000000) /* silence after which a connection may have to go */
 
 /* A connection reads one request, waits for its answer, sends it, and only then reads on. */
 enum conn_state {
@@ -33,6 +34,7 @@ struct conn {
     enum conn_state state;
     u32 events;      /* being watched */
     bool is_rude;    /* the client's request was not read to its end: linger */
+    u64 idle_ns;     /* IDLE: since when */
     u64 deadline_ns; /* of the state it is in */
     u64 timer_ns;    /* when the timer comes to look at the deadline; 0: not running */
     /* Received bytes: what is left to read of them is [at, len). While they are read for the first
@@ -58,23 +60,27 @@ static struct conn *conn_of_timer(struct loop_timer *timer)
 
 /* ---- opening and closing ---- */
 
-static void list_add(struct conn **list, struct conn *c)
+static void list_add(struct conn_list *list, struct conn *c)
 {
-    c->prev = NULL;
-    c->next = *list;
-    if (*list != NULL)
-        (*list)->prev = c;
-    *list = c;
+    c->next = NULL;
+    c->prev = list->last;
+    if (list->last != NULL)
+        list->last->next = c;
+    else
+        list->first = c;
+    list->last = c;
 }
 
-static void list_remove(struct conn **list, struct conn *c)
+static void list_remove(struct conn_list *list, struct conn *c)
 {
     if (c->prev != NULL)
         c->prev->next = c->next;
     else
-        *list = c->next;
+        list->first = c->next;
     if (c->next != NULL)
         c->next->prev = c->prev;
+    else
+        list->last = c->prev;
 }
 
 static void watch(struct conn *c, u32 events)
@@ -142,7 +148,7 @@ static void conn_timeout(struct loop_timer *timer);
 
 static struct conn *conn_take(struct worker *w)
 {
-    struct conn *c = w->free_conns;
+    struct conn *c = w->free_conns.last; /* the one used last: it is still in the cache */
     if (c != NULL) {
         list_remove(&w->free_conns, c);
         return c;
@@ -150,6 +156,7 @@ static struct conn *conn_take(struct worker *w)
     c = calloc(1, sizeof *c);
     if (c == NULL)
         return NULL;
+    c->state = CONN_CLOSED;
     c->worker = w;
     c->watch.fn = conn_event;
     c->timer.fn = conn_timeout;
@@ -161,6 +168,17 @@ static struct conn *conn_take(struct worker *w)
     return c;
 }
 
+/* The open connections are in the order in which they became idle. */
+static void begin_idle(struct conn *c)
+{
+    struct worker *w = c->worker;
+    c->state = CONN_IDLE;
+    c->idle_ns = loop_now_ns(w->loop);
+    http_parser_init(&c->parser);
+    list_remove(&w->open_conns, c);
+    list_add(&w->open_conns, c);
+}
+
 bool server_conn_open(struct worker *w, int fd)
 {
     int one = 1;
@@ -169,29 +187,40 @@ bool server_conn_open(struct worker *w, int fd)
         close(fd);
         return false;
     }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     c->watch.fd = fd;
+    if (!loop_add(w->loop, &c->watch, LOOP_READ, NULL)) {
+        list_add(&w->free_conns, c);
+        close(fd);
+        return false;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     c->events = LOOP_READ;
-    c->state = CONN_IDLE;
     c->is_rude = false;
     c->out_at = 0;
     c->timer_ns = 0;
     set_received(c, NULL, 0);
     list_add(&w->open_conns, c);
-    http_parser_init(&c->parser);
-    if (!loop_add(w->loop, &c->watch, LOOP_READ, NULL)) {
-        list_remove(&w->open_conns, c);
-        list_add(&w->free_conns, c);
-        c->state = CONN_CLOSED;
-        close(fd);
-        return false;
-    }
     w->connections += 1;
+    begin_idle(c);
     set_timeout(c, w->limits->head_ns);
     return true;
 }
 
 /* ---- sending ---- */
+
+bool server_conn_evict(struct worker *w)
+{
+    u64 now = loop_now_ns(w->loop);
+    for (struct conn *c = w->open_conns.first; c != NULL; c = c->next) {
+        if (c->state != CONN_IDLE)
+            continue;
+        if (now - c->idle_ns < EVICT_NS)
+            return false;
+        conn_close(c);
+        return true;
+    }
+    return false;
+}
 
 /* The answer has left, or the connection must end without one. */
 static void end_connection(struct conn *c)
@@ -217,8 +246,7 @@ static void await_next(struct conn *c)
         return;
     }
     release_large(&c->request.body);
-    http_parser_init(&c->parser);
-    c->state = CONN_IDLE;
+    begin_idle(c);
     set_timeout(c, c->worker->limits->idle_ns);
 }
 
@@ -524,7 +552,7 @@ static void conn_timeout(struct loop_timer *timer)
 void server_conns_drain(struct worker *w)
 {
     struct conn *next;
-    for (struct conn *c = w->open_conns; c != NULL; c = next) {
+    for (struct conn *c = w->open_conns.first; c != NULL; c = next) {
         next = c->next;
         if (c->state == CONN_IDLE)
             conn_close(c);
@@ -533,10 +561,10 @@ void server_conns_drain(struct worker *w)
 
 void server_conns_destroy(struct worker *w)
 {
-    while (w->open_conns != NULL)
-        conn_close(w->open_conns);
-    while (w->free_conns != NULL) {
-        struct conn *c = w->free_conns;
+    struct conn *c;
+    while ((c = w->open_conns.first) != NULL)
+        conn_close(c);
+    while ((c = w->free_conns.first) != NULL) {
         list_remove(&w->free_conns, c);
         buf_fini(&c->in);
         buf_fini(&c->out);

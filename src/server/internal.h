@@ -116,6 +116,10 @@ void server_request_expire(struct server_request *r);
 /* Takes over an accepted socket. False: no memory; the socket is closed. */
 bool server_conn_open(struct worker *worker, int fd);
 
+/* Makes room for another client: ends the connection that has been idle longest. False: none has
+ * been idle for long enough. */
+bool server_conn_evict(struct worker *worker);
+
 /* Puts the answer on its way. Payload is borrowed; of a HEAD request it is only counted. */
 void server_conn_respond(struct conn *conn, struct http_response *response, const void *payload,
                          size_t len);
@@ -131,6 +135,10 @@ void server_conns_drain(struct worker *worker);
 void server_conns_destroy(struct worker *worker);
 
 /* ---- worker.c ---- */
+
+struct conn_list {
+    struct conn *first, *last;
+};
 
 #define SERVER_RECEIVE_BYTES (16 * KIB)
 
@@ -149,12 +157,12 @@ struct worker {
     u8 receive[SERVER_RECEIVE_BYTES];       /* bytes of the connection being read */
     union abi_value values[ABI_VALUES_MAX]; /* arguments of the call being started */
     struct loop_watch listener, signals;
-    struct loop_timer accept_timer; /* ends a pause after descriptors ran out */
-    bool listening, accept_paused, draining, stopped;
+    struct loop_timer accept_timer; /* ends a pause */
+    bool listening, draining, stopped;
     struct loop_timer drain_timer;
     int spare_fd; /* given up to refuse a client when no descriptor is free */
     u32 connections, waiting;
-    struct conn *open_conns, *free_conns;
+    struct conn_list open_conns, free_conns;
     u64 id_high;
     u32 id_count;
     i64 date_second;

@@ -55,7 +55,8 @@ static bool split_address(const char *address, char host[HOST_MAX], const char *
     const char *colon = strrchr(address, ':');
     size_t len = colon == NULL ? 0 : (size_t)(colon - address);
     bool is_v6 = len >= 2 && address[0] == '[' && address[len - 1] == ']';
-    if (colon == NULL || colon[1] == 0 || strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
+    size_t digits = colon == NULL ? 0 : strspn(colon + 1, "0123456789");
+    if (digits == 0 || digits > 5 || colon[1 + digits] != 0 || atoi(colon + 1) > UINT16_MAX ||
         len >= HOST_MAX || (!is_v6 && memchr(address, ':', len) != NULL))
         return err_set(err, ERR_USAGE, ERR_NO_AT,
                        "--addr takes HOST:PORT, for example 127.0.0.1:8080, not \"%s\"", address);

@@ -25,9 +25,9 @@
 
 static void listen_start(struct worker *w)
 {
-    bool has_room = w->connections < w->limits->connections && !w->accept_paused;
-    if (w->listening || w->draining || !has_room)
+    if (w->listening || w->draining)
         return;
+    loop_timer_stop(w->loop, &w->accept_timer);
     w->listening = loop_add(w->loop, &w->listener, LOOP_READ | LOOP_EXCLUSIVE, NULL);
 }
 
@@ -38,25 +38,29 @@ static void listen_stop(struct worker *w)
     w->listening = false;
 }
 
+/* Nobody is taken for a moment, or until a connection ends; siblings and the queue have them. */
+static void listen_pause(struct worker *w)
+{
+    listen_stop(w);
+    loop_timer_start(w->loop, &w->accept_timer, clock_monotonic_ns() + ACCEPT_PAUSE_NS);
+}
+
 static void accept_pause_over(struct loop_timer *timer)
 {
     struct worker *w =
         (struct worker *)(void *)((u8 *)timer - offsetof(struct worker, accept_timer));
-    w->accept_paused = false;
     listen_start(w);
 }
 
 /* No descriptor is free: the spare one is given up to take the client and hang up on it, else it
- * would wake us for ever; then nobody is taken for a moment. */
+ * would wake us for ever. */
 static void refuse_client(struct worker *w)
 {
     fd_close(&w->spare_fd);
     int fd = accept4(w->config->listener_fd, NULL, NULL, SOCK_CLOEXEC);
     fd_close(&fd);
     w->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    listen_stop(w);
-    w->accept_paused = true;
-    loop_timer_start(w->loop, &w->accept_timer, clock_monotonic_ns() + ACCEPT_PAUSE_NS);
+    listen_pause(w);
 }
 
 static void accept_clients(struct loop_watch *watch, u32 events)
@@ -64,6 +68,13 @@ static void accept_clients(struct loop_watch *watch, u32 events)
     (void)events;
     struct worker *w = (struct worker *)(void *)((u8 *)watch - offsetof(struct worker, listener));
     for (u32 i = 0; i < ACCEPT_BATCH && w->listening; i++) {
+        bool is_full = w->connections >= w->limits->connections;
+        if (is_full && i > 0)
+            return;
+        if (is_full && !server_conn_evict(w)) {
+            listen_pause(w);
+            return;
+        }
         int fd = accept4(w->config->listener_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS))
             refuse_client(w);
@@ -72,8 +83,6 @@ static void accept_clients(struct loop_watch *watch, u32 events)
         board_add(&w->board->accepted, 1);
         server_conn_open(w, fd);
         board_set(&w->board->connections, w->connections);
-        if (w->connections >= w->limits->connections)
-            listen_stop(w);
     }
 }
 

@@ -36,6 +36,22 @@ class Life(unittest.TestCase):
                 self.assertTrue(read_all(sock).startswith(b"HTTP/1.1 200 "))
                 sock.close()
 
+    def test_idle_connections_make_room(self):
+        with Server("hello", options=("--workers", "1", "--connections", "5", "--idle-ms",
+                                      "3600000", "--head-ms", "3600000")) as server:
+            silent = server.open()
+            clients = [server.client() for _ in range(4)]
+            for client in clients:
+                self.assertEqual(server.call("/add", 1, 2, client=client), 3)
+            # The one that never said anything has to go first, then the first of the others.
+            self.assertEqual(server.call("/add", 1, 2), 3)
+            self.assertEqual(read_all(silent), b"")
+            for client in clients[1:]:
+                self.assertEqual(server.call("/add", 1, 2, client=client), 3)
+            for client in clients:
+                client.close()
+            silent.close()
+
     def test_more_connections_than_descriptors(self):
         with Server("hello", options=("--workers", "1")) as server:
             for pid in server.workers():
