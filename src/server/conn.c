@@ -14,6 +14,7 @@
 #define DISCARD_BYTES (64 * KIB) /* body read only to keep the connection; or lingering */
 #define LINGER_NS     ((u64)2000000000)
 #define EVICT_NS      ((u64)1000000000) /* silence after which a connection may have to go */
+#define BODY_BYTE_NS  ((u64)1000000)    /* time that a byte of a body wins: 1 KB/s is too slow */
 
 /* A connection reads one request, waits for its answer, sends it, and only then reads on. */
 enum conn_state {
@@ -34,7 +35,7 @@ struct conn {
     enum conn_state state;
     u32 events;      /* being watched */
     bool is_rude;    /* the client's request was not read to its end: linger */
-    u64 idle_ns;     /* IDLE: since when */
+    u64 since_ns;    /* IDLE and BODY: since when */
     u64 deadline_ns; /* of the state it is in */
     u64 timer_ns;    /* when the timer comes to look at the deadline; 0: not running */
     /* Received bytes: what is left to read of them is [at, len). While they are read for the first
@@ -173,7 +174,7 @@ static void begin_idle(struct conn *c)
 {
     struct worker *w = c->worker;
     c->state = CONN_IDLE;
-    c->idle_ns = loop_now_ns(w->loop);
+    c->since_ns = loop_now_ns(w->loop);
     http_parser_init(&c->parser);
     list_remove(&w->open_conns, c);
     list_add(&w->open_conns, c);
@@ -214,7 +215,7 @@ bool server_conn_evict(struct worker *w)
     for (struct conn *c = w->open_conns.first; c != NULL; c = c->next) {
         if (c->state != CONN_IDLE)
             continue;
-        if (now - c->idle_ns < EVICT_NS)
+        if (now - c->since_ns < EVICT_NS)
             return false;
         conn_close(c);
         return true;
@@ -367,7 +368,17 @@ static bool read_head(struct conn *c)
     server_request_route(r, &c->parser, head);
     c->at += c->parser.head_len;
     c->state = CONN_BODY;
+    c->since_ns = loop_now_ns(w->loop);
     return begin_body(c);
+}
+
+/* A body must not fall silent, nor drip: what has come of it wins it more time, byte by byte. */
+static void await_body(struct conn *c)
+{
+    u64 idle_ns = c->worker->limits->body_idle_ns;
+    u64 earned_ns = c->request.body.len * BODY_BYTE_NS;
+    u64 silent_ns = loop_now_ns(c->worker->loop) + idle_ns;
+    set_deadline(c, min_u64(silent_ns, c->since_ns + idle_ns + earned_ns));
 }
 
 static bool read_body(struct conn *c)
@@ -380,7 +391,7 @@ static bool read_body(struct conn *c)
                                               &data, is_refused ? NULL : &r->err);
     c->at += used;
     switch (result) {
-    case HTTP_MORE: set_timeout(c, c->worker->limits->body_idle_ns); return false;
+    case HTTP_MORE: await_body(c); return false;
     case HTTP_DATA:
         if (r->target == REQUEST_CALL)
             buf_add(&r->body, data.bytes, data.len);
@@ -532,7 +543,7 @@ static void conn_timeout(struct loop_timer *timer)
         c->request.err = (struct err){0};
         err_set(&c->request.err, ERR_HTTP_TIMEOUT, ERR_NO_AT,
                 c->state == CONN_HEAD ? "the request head did not arrive in time"
-                                      : "the request body stopped arriving");
+                                      : "the request body arrives too slowly");
         refuse(c);
         return;
     case CONN_CALL:

@@ -13,21 +13,28 @@ class Slow(SharedServer):
         self.assertTrue(reply.startswith(b"HTTP/1.1 408 "), reply)
         self.assertIn(b'"code":"request-timeout"', reply)
 
-    def test_a_head_that_drips(self):
+    def drip(self, data):
+        """Sends data, then a byte at a time for as long as the server listens."""
         with self.server.open() as sock:
             sock.settimeout(0.05)
-            sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nA: ")
+            sock.sendall(data)
             reply = b""
-            while b"\r\n\r\n" not in reply:  # bytes that come do not win it more time
+            while b"\r\n\r\n" not in reply:
                 try:
-                    sock.sendall(b"x")
+                    sock.sendall(b" ")
                     piece = sock.recv(65536)
                     if not piece:
                         break
                     reply += piece
                 except TimeoutError:
                     continue
-        self.assertTrue(reply.startswith(b"HTTP/1.1 408 "), reply)
+            return reply
+
+    def test_bytes_that_drip_win_no_time(self):
+        for data in (b"GET / HTTP/1.1\r\nHost: a\r\nA: ",
+                     b"POST /add HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n"):
+            reply = self.drip(data)
+            self.assertTrue(reply.startswith(b"HTTP/1.1 408 "), reply)
 
     def test_a_body_that_stops(self):
         reply = self.server.exchange(post("/add", "[1,2]")[:-2])
