@@ -66,6 +66,8 @@ static bool decode_data_count(struct wasm_module *m, struct reader *r, struct ar
 
 static bool decode_preamble(struct reader *r)
 {
+    if (reader_left(r) == 0)
+        return reader_fail(r, ERR_MALFORMED, "no WebAssembly module: it is empty");
     u32 magic = read_u32_le(r);
     if (reader_ok(r) && magic != MAGIC)
         return reader_fail_at(r, 0, ERR_MALFORMED, "no WebAssembly module: magic header not found");
