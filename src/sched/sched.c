@@ -177,6 +177,7 @@ bool sched_start(struct sched *sched, const struct sched_call *call, struct sche
     task->sched = sched;
     task->fiber = fiber;
     task->call = *call;
+    task->call.args = NULL; /* copied */
     task->wall.fn = wall_over;
     task->started_ns = clock_monotonic_ns();
     task->all_next = sched->all;
