@@ -30,7 +30,7 @@ static void preamble(void **state)
 {
     (void)state;
     static const struct file_case cases[] = {
-        {"empty", BYTES(""), MALFORMED("unexpected end")},
+        {"empty", BYTES(""), MALFORMED("it is empty")},
         {"half a magic", BYTES("\0as"), MALFORMED("unexpected end")},
         {"no version", BYTES("\0asm"), MALFORMED("unexpected end")},
         {"text", BYTES("(module)"), MALFORMED("magic header not found")},
