@@ -19,18 +19,6 @@ const char *http_status_text(int status)
     return "";
 }
 
-/* A decimal number, without the cost of formatted printing. */
-static void add_number(struct buf *out, u64 number)
-{
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    buf_add(out, digits + at, sizeof digits - at);
-}
-
 static void add_field(struct buf *out, const char *name, const char *value)
 {
     if (value == NULL)
@@ -51,20 +39,20 @@ static const char *connection_option(const struct http_response *response)
 void http_response_add(struct buf *out, const struct http_response *response)
 {
     buf_add_text(out, "HTTP/1.1 ");
-    add_number(out, (u64)response->status);
+    buf_add_u64(out, (u64)response->status);
     buf_add_byte(out, ' ');
     buf_add_text(out, http_status_text(response->status));
     buf_add_text(out, "\r\n");
     add_field(out, "Date", response->date);
     add_field(out, "Content-Type", response->content_type);
     buf_add_text(out, "Content-Length: ");
-    add_number(out, response->content_length);
+    buf_add_u64(out, response->content_length);
     buf_add_text(out, "\r\n");
     add_field(out, "Allow", response->allow);
     add_field(out, "Vary", response->vary);
     if (response->retry_after_s > 0) {
         buf_add_text(out, "Retry-After: ");
-        add_number(out, response->retry_after_s);
+        buf_add_u64(out, response->retry_after_s);
         buf_add_text(out, "\r\n");
     }
     add_field(out, "Connection", connection_option(response));

@@ -61,8 +61,10 @@ bool typed_special_parse(struct typed_text text, u8 type, union abi_value *out)
 
 static void integer_write(i64 value, struct buf *out)
 {
-    bool exact = value >= -EXACT_INTEGER && value <= EXACT_INTEGER;
-    buf_add_format(out, exact ? "%lld" : "\"%lld\"", (long long)value);
+    const char *quote = value >= -EXACT_INTEGER && value <= EXACT_INTEGER ? "" : "\"";
+    buf_add_text(out, quote);
+    buf_add_i64(out, value);
+    buf_add_text(out, quote);
 }
 
 static bool reads_back(const char *text, f64 value, bool single)
