@@ -202,6 +202,39 @@ static bool always(void *arg)
     return true;
 }
 
+static u64 resident_bytes(void)
+{
+    unsigned long pages = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+    CHECK(file != NULL && fscanf(file, "%lu %lu", &pages, &resident) == 2);
+    fclose(file);
+    return resident * PAGE;
+}
+
+/* What one call waiting in a host function keeps beside its instance. */
+static f64 suspended_bytes(struct bench *b)
+{
+    enum { COUNT = 1000 };
+    static struct rt_instance *instances[COUNT];
+    static struct rt_fiber *fibers[COUNT];
+    struct err err = {0};
+    union abi_value args[2] = {{.u32 = 1}, {.u32 = 1}};
+    for (u32 i = 0; i < COUNT; i++)
+        must(rt_pool_take(b->pool, &instances[i], &err), &err);
+    u64 before = resident_bytes();
+    for (u32 i = 0; i < COUNT; i++) {
+        must(rt_fiber_take(&fibers[i], b->engine, &err), &err);
+        rt_fiber_begin(fibers[i], instances[i], GUEST_CALL_HOST, args, NULL);
+        CHECK(rt_fiber_run(fibers[i]) == RT_EXIT_SUSPENDED);
+    }
+    u64 used = resident_bytes() - before;
+    for (u32 i = 0; i < COUNT; i++) {
+        rt_fiber_release(&fibers[i]);
+        rt_pool_release(b->pool, &instances[i]);
+    }
+    return (f64)used / COUNT;
+}
+
 int main(void)
 {
     struct bench b;
@@ -226,6 +259,7 @@ int main(void)
     end(&b);
     begin(&b, "suspend", false);
     printf("suspend_and_resume %.1f ns\n", measure(suspensions, &b, 1000000));
+    printf("suspended_call_resident %.1f KiB\n", suspended_bytes(&b) / 1024);
     end(&b);
     return 0;
 }

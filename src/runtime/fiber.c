@@ -2,9 +2,9 @@
  * runtime/fiber.c -- guest calls on stacks of their own.
  *
  * One mapping a fiber, from low to high:
- *   | guard, 1 MiB | stack ... | vector state | arguments and results | exec->values |
- * The part above the stack is touched by the pages that are used. A fiber that is given back keeps
- * its mapping for the next call.
+ *   | guard, 1 MiB | stack ... | arguments and results | exec->values | vector state |
+ * The first arguments share the stack's first page, and what is above is touched only by pages that
+ * are used: a suspended call keeps few. A fiber that is given back keeps its mapping for the next.
  */
 #include "base/check.h"
 #include "base/sanitize.h"
@@ -15,6 +15,7 @@
 
 #define VALUES_BYTES   (ABI_VALUES_MAX * sizeof(union abi_value))
 #define FREE_FIBERS    256u /* kept for reuse */
+#define NEAR_ARGS      16u  /* in the stack's first page */
 #define KEPT_REGISTERS 6    /* pushed by rt_switch_out */
 
 static u64 above_stack_bytes(const struct rt_engine *engine)
@@ -42,11 +43,11 @@ static bool fiber_map(struct rt_fiber *fiber, struct err *err)
     }
     fiber->mapping = mapping;
     fiber->stack_low = (u64)(uintptr_t)mapping + RT_STACK_GUARD;
-    fiber->stack_top = fiber->stack_low + engine->options.stack_bytes;
-    u8 *above = mapping + RT_STACK_GUARD + engine->options.stack_bytes;
-    fiber->save = above;
+    fiber->save = mapping + len - engine->save_bytes;
     fiber->save_mask = engine->save_mask;
-    fiber->args = (union abi_value *)(above + engine->save_bytes);
+    u8 *stack_end = mapping + RT_STACK_GUARD + engine->options.stack_bytes;
+    fiber->args = (union abi_value *)(void *)stack_end - NEAR_ARGS;
+    fiber->stack_top = (u64)(uintptr_t)fiber->args;
     fiber->exec.values = fiber->args + ABI_VALUES_MAX;
     fiber->exec.stack_limit = fiber->stack_low;
     return true;

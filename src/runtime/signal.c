@@ -157,6 +157,8 @@ bool rt_signals_install(struct rt_engine *engine, struct err *err)
     engine->signal_stack = stack;
     engine->signal_stack_bytes = len;
     process.engine = engine;
+    sigset_t set;
+    sigemptyset(&set);
     CHECK(sigaltstack(&alternate, &process.old_stack) == 0);
     for (u32 i = 0; i < COUNT_OF(signals); i++) {
         struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
@@ -164,7 +166,9 @@ bool rt_signals_install(struct rt_engine *engine, struct err *err)
         sigemptyset(&action.sa_mask);
         sigaddset(&action.sa_mask, SIGURG);
         CHECK(sigaction(signals[i], &action, &process.old[i]) == 0);
+        sigaddset(&set, signals[i]);
     }
+    CHECK(sigprocmask(SIG_UNBLOCK, &set, NULL) == 0); /* whoever started us may have blocked them */
     return true;
 }
 
