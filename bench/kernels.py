@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """bench/kernels.py [ROUNDS] [KERNEL...] -- speed of compiled guest code against native code.
+bench/kernels.py --check -- only compares the checksums; script/test runs it.
 
 Every kernel is built natively and for Weir from one source. A build's time for one round of work is
 the difference of the processor times of two runs, divided by the difference of their n; so starting
@@ -58,15 +59,21 @@ def rounds_of_work(command):
         n *= 4
 
 
+def check(kernel, commands, n):
+    """All builds must compute the same. Also compiles what is not compiled yet."""
+    _, wanted = run_once(commands["native"], n)
+    for column, command in commands.items():
+        if run_once(command, n)[1] != wanted:
+            sys.exit(f"{kernel}: {column} computes something else than native code")
+
+
 def measure(kernel, rounds):
     """Returns {column: median seconds a round of work}."""
     commands = build(kernel)
     many = rounds_of_work(commands["native"])
     few = max(1, many // 16)
     times = {column: [] for column in commands}
-    for column, command in commands.items():        # compiles, and warms up
-        if run_once(command, few)[1] != run_once(commands["native"], few)[1]:
-            sys.exit(f"{kernel}: {column} computes something else than native code")
+    check(kernel, commands, few)
     for _ in range(rounds):
         for column, command in commands.items():
             long, _ = run_once(command, many)
@@ -77,9 +84,16 @@ def measure(kernel, rounds):
 
 def main():
     arguments = sys.argv[1:]
+    os.makedirs(WORK, exist_ok=True)
+    if arguments == ["--check"]:
+        for kernel in ARRAY + SCALAR:
+            commands = build(kernel)
+            for n in (1, 7, 100):
+                check(kernel, commands, n)
+            print(f"{kernel}: every build computes the same")
+        return
     rounds = int(arguments.pop(0)) if arguments and arguments[0].isdigit() else 5
     kernels = arguments or ARRAY + SCALAR
-    os.makedirs(WORK, exist_ok=True)
     rows, ratios = [], {}
     for kernel in kernels:
         times = measure(kernel, rounds)
