@@ -16,6 +16,7 @@
 static const char source[] =
     "(module\n"
     "  (import \"env\" \"emscripten_sleep\" (func $sleep (param i32)))\n"
+    "  (import \"env\" \"emscripten_get_now\" (func $now (result f64)))\n"
     "  (memory 8)\n"
     "  (global $count (mut i32) (i32.const 0))\n"
     "  (func $fill (param $seed i32) (local $i i32)\n"
@@ -54,6 +55,9 @@ static const char source[] =
     "             (i32.mul (memory.size) (i32.const 100))))\n"
     "  (func $deep (export \"deep\") (param i32) (result i32)\n"
     "    (i32.add (call $deep (i32.add (local.get 0) (i32.const 1))) (i32.const 1)))\n"
+    "  (func $host (export \"host\") (drop (call $now)) (call $host) (drop (call $now)))\n"
+    "  (func $grow (export \"grow\")\n"
+    "    (drop (memory.grow (i32.const 0))) (call $grow) (drop (memory.grow (i32.const 0))))\n"
     "  (func $inner (param i32) (result i32) (i32.load (local.get 0)))\n"
     "  (func $outer (export \"outer\") (param i32) (result i32)\n"
     "    (i32.add (call $inner (local.get 0)) (i32.const 1))))\n";
@@ -242,6 +246,21 @@ static void every_request_finds_a_fresh_instance(void **state)
     end();
 }
 
+/* A host call from every frame down to the last: one of them finds too little stack. */
+static void host_calls_at_the_stack_end(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"host", "grow"};
+    begin();
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct request *request = start(0, names[i], 0, 0, 0);
+        run_all();
+        assert_int_equal(request->trap.kind, ABI_TRAP_STACK_EXHAUSTED);
+        assert_memory_equal(request->trap.frames[0].name.bytes, names[i], 4);
+    }
+    end();
+}
+
 static void a_trap_says_where(void **state)
 {
     (void)state;
@@ -266,6 +285,7 @@ int main(void)
         cmocka_unit_test(preempted_vector_code_computes_the_same),
         cmocka_unit_test(sleepers_share_the_worker),
         cmocka_unit_test(every_request_finds_a_fresh_instance),
+        cmocka_unit_test(host_calls_at_the_stack_end),
         cmocka_unit_test(a_trap_says_where),
     };
     return cmocka_run_group_tests(tests, compile_all, remove_all);
