@@ -95,11 +95,8 @@ bool rt_engine_create(struct rt_engine **out, const struct rt_options *options, 
     engine->pagemap_fd = -1;
     if (!fill_options(&engine->options, options, err) || !measure_save(engine, err))
         goto fail;
+    /* Without it every page counts as written: slower, and still right. */
     engine->pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    if (engine->pagemap_fd < 0) {
-        err_sys(err, "cannot open /proc/self/pagemap");
-        goto fail;
-    }
     engine->scan_works = !engine->options.scan_by_read && rt_dirty_scan_works(engine->pagemap_fd);
     if (!rt_signals_install(engine, err))
         goto fail;
