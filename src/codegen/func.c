@@ -232,6 +232,7 @@ bool cg_funcs_emit(struct cg_module *m, struct err *err)
                             .frame_cap = scratch.frame_cap};
         f.ctx = LLVMGetParam(f.fn, 0);
         ok = emit_func(&f, &arena, err) || err_context(err, "function %u", i);
+        m->local_counts[i - m->wasm->func_import_count] = f.local_count;
         scratch = f;
         arena_reset(&arena);
     }

@@ -56,6 +56,7 @@ struct cg_module {
     struct cg_types type;
     struct cg_signature *signatures; /* per type */
     LLVMValueRef *funcs;             /* per defined function */
+    u32 *local_counts;               /* per defined function, parameters included */
     LLVMValueRef *entries;           /* per type; NULL: none */
     LLVMValueRef *host_calls;        /* per type; NULL: none */
     LLVMValueRef traps[ABI_TRAP_COUNT];

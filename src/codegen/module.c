@@ -214,7 +214,8 @@ static bool declare_funcs(struct cg_module *m, struct err *err)
 {
     u32 count = m->wasm->func_count - m->wasm->func_import_count;
     m->funcs = arena_array(&m->arena, LLVMValueRef, count);
-    if (m->funcs == NULL)
+    m->local_counts = arena_array(&m->arena, u32, count);
+    if (m->funcs == NULL || m->local_counts == NULL)
         return err_set(err, ERR_LIMIT, ERR_NO_AT, "too many functions for this compiler's memory");
     for (u32 i = 0; i < count; i++) {
         u32 index = m->wasm->func_import_count + i;

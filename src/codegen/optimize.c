@@ -8,6 +8,9 @@
 #include "codegen/internal.h"
 #include <llvm-c/Transforms/PassBuilder.h>
 
+#define GIANT_BODY_BYTES (128u * 1024)
+#define WIDE_PRODUCT_MAX 4000000u /* locals times blocks */
+
 static const char promote_locals[] = "function(mem2reg)";
 
 static const char best_passes[] =
@@ -46,10 +49,38 @@ static bool run(struct cg_module *m, const char *passes, struct err *err)
     return false;
 }
 
+/* A function that every pass leaves alone. */
+static void leave_alone(struct cg_module *m, LLVMValueRef function)
+{
+    cg_function_set_flag(m, function, "optnone");
+    cg_function_set_flag(m, function, "noinline");
+}
+
+/* Locals that stay in memory: as values alive in every block they would cost their product. */
+static void keep_wide_functions_in_memory(struct cg_module *m)
+{
+    for (u32 i = 0; i < m->wasm->func_count - m->wasm->func_import_count; i++)
+        if ((u64)m->local_counts[i] * LLVMCountBasicBlocks(m->funcs[i]) > WIDE_PRODUCT_MAX)
+            leave_alone(m, m->funcs[i]);
+}
+
+/* Some passes take more than linear time: giants are compiled as by the quick pipeline. */
+static void keep_giants_quick(struct cg_module *m)
+{
+    u32 imports = m->wasm->func_import_count;
+    for (u32 i = imports; i < m->wasm->func_count; i++)
+        if (m->wasm->funcs[i].body_len > GIANT_BODY_BYTES)
+            leave_alone(m, m->funcs[i - imports]);
+}
+
 bool cg_module_optimize(struct cg_module *m, struct err *err)
 {
+    keep_wide_functions_in_memory(m);
     if (!run(m, promote_locals, err))
         return false;
     cg_module_prepare(m);
-    return m->options.opt == CG_OPT_QUICK || run(m, best_passes, err);
+    if (m->options.opt == CG_OPT_QUICK)
+        return true;
+    keep_giants_quick(m);
+    return run(m, best_passes, err);
 }

@@ -235,25 +235,31 @@ static void append_leb(struct buf *out, u32 value)
     } while (value != 0);
 }
 
-/* A module with one function () -> () with this body, without locals and end. */
-static void init_body(struct machine *m, const struct buf *body)
+/* A module with one memory and one function () -> () with this many locals and this body, which
+ * comes without its end. */
+static void init_body(struct machine *m, u32 local_count, const struct buf *body)
 {
-    struct buf bytes, code;
+    struct buf bytes, code, len;
     buf_init(&bytes, GIB);
+    buf_init(&len, GIB);
     buf_init(&code, GIB);
-    append_leb(&code, (u32)body->len + 2);
-    append(&code, "\0", 1);
+    append(&code, "\1", 1);
+    append_leb(&code, local_count);
+    append(&code, "\x7f", 1); /* i32 */
     append(&code, (const char *)body->bytes, body->len);
     append(&code, "\x0b", 1);
-    append(&bytes, "\0asm\1\0\0\0\1\4\1\x60\0\0\3\2\1\0\7\5\1\1f\0\0\x0a", 26);
-    append_leb(&bytes, (u32)code.len + 1);
+    append(&bytes, "\0asm\1\0\0\0\1\4\1\x60\0\0\3\2\1\0\5\3\1\0\1\7\5\1\1f\0\0\x0a", 31);
+    append_leb(&len, (u32)code.len);
+    append_leb(&bytes, (u32)(1 + len.len + code.len));
     append(&bytes, "\1", 1);
+    append(&bytes, (const char *)len.bytes, len.len);
     append(&bytes, (const char *)code.bytes, code.len);
     machine_init_empty(m);
     m->wasm = bytes.bytes;
     m->wasm_len = bytes.len;
     machine_decode(m);
     buf_fini(&code);
+    buf_fini(&len);
 }
 
 /* Nesting costs no stack of the compiler. */
@@ -272,10 +278,50 @@ static void deep_nesting_compiles(void **state)
         for (u32 k = 0; k < depth; k++)
             append(&body, "\x0b", 1);
         struct machine m;
-        init_body(&m, &body);
+        init_body(&m, 0, &body);
         machine_load(&m, (struct cg_options){.opt = CG_OPT_QUICK});
         union abi_value slot = {0};
         machine_call(&m, "f", &slot);
+        machine_fini(&m);
+        buf_fini(&body);
+    }
+}
+
+static void append_const(struct buf *out, u8 op, u32 value)
+{
+    buf_add_byte(out, op);
+    append_leb(out, value);
+}
+
+/* Functions too large, or with too many locals and blocks, for whole pipelines: compiled with few
+ * passes, they still compute the same. The body adds 1 to each local under an if, some times over,
+ * and stores the last one at address 0. */
+static void giants_compute_the_same(void **state)
+{
+    (void)state;
+    static const struct {
+        u32 local_count, rounds;
+    } cases[] = {{50, 250}, {3000, 2}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct buf body;
+        buf_init(&body, GIB);
+        for (u32 k = 0; k < cases[i].rounds * cases[i].local_count; k++) {
+            u32 local = k % cases[i].local_count;
+            append(&body, "\x41\1\x04\x40", 4); /* i32.const 1, if */
+            append_const(&body, 0x20, local);   /* local.get */
+            append(&body, "\x41\1\x6a", 3);     /* i32.const 1, i32.add */
+            append_const(&body, 0x21, local);   /* local.set */
+            append(&body, "\x0b", 1);
+        }
+        append(&body, "\x41\0", 2);
+        append_const(&body, 0x20, cases[i].local_count - 1);
+        append(&body, "\x36\2\0", 3); /* i32.store */
+        struct machine m;
+        init_body(&m, cases[i].local_count, &body);
+        machine_load(&m, best);
+        union abi_value slot = {0};
+        machine_call(&m, "f", &slot);
+        assert_int_equal(m.memory.base[0] | m.memory.base[1] << 8, cases[i].rounds);
         machine_fini(&m);
         buf_fini(&body);
     }
@@ -433,6 +479,7 @@ int main(void)
         cmocka_unit_test(same_input_same_bytes),
         cmocka_unit_test(array_loops_become_vectors),
         cmocka_unit_test(deep_nesting_compiles),
+        cmocka_unit_test(giants_compute_the_same),
         cmocka_unit_test(the_module_file_is_as_its_header_says),
         cmocka_unit_test(no_image_where_the_start_is_not_known),
     };
