@@ -1,8 +1,8 @@
 /*
  * codegen/code_key.c -- the key of a code file: a digest of all that its bytes depend on.
  *
- * Whatever an emitter looks at must be here; data, limits, initial values, exports and names are
- * not, and no emitter may look at them.
+ * Whatever an emitter looks at must be here; data, limits, initial values and exports are not, and
+ * no emitter may look at them.
  */
 #include "codegen/internal.h"
 #include <string.h>
@@ -33,6 +33,7 @@ static void add_funcs(struct digest_state *state, const struct wasm_module *m)
     for (u32 i = 0; i < m->func_count; i++) {
         add_number(state, m->funcs[i].type);
         digest_add_piece(state, m->funcs[i].body, m->funcs[i].body_len);
+        digest_add_piece(state, m->funcs[i].name.bytes, m->funcs[i].name.len);
     }
 }
 

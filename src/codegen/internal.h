@@ -124,6 +124,11 @@ LLVMValueRef cg_intrinsic(struct cg_module *m, const char *name, LLVMTypeRef *ov
 void cg_stubs_emit(struct cg_module *m);
 void cg_stubs_trim(struct cg_module *m); /* removes those that no function came to use */
 
+/* ---- name.c ---- */
+
+/* Gives the functions that have a name in the module a readable symbol. */
+void cg_names_add(struct cg_module *m);
+
 /* ---- func.c: one function ---- */
 
 /* A block, loop, if or the function body. A branch to it goes to `target` with the values of its

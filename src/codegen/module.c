@@ -297,5 +297,6 @@ bool cg_module_emit(struct cg_module *m, struct cg *cg, const struct wasm_module
     if (!declare_funcs(m, err) || !cg_funcs_emit(m, err))
         return false;
     cg_stubs_trim(m);
+    cg_names_add(m);
     return emit_code_table(m, err) && verify(m, err);
 }
