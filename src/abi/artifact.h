@@ -27,7 +27,7 @@
  *                   mode 0 active, 1 passive, 2 declarative
  *   data            list of {u8 mode, u32 memory, expr offset, u64 length, bytes}
  *                   mode 0 active, 1 passive, 2 active and already in the image (length 0)
- *   image           u64 file offset (multiple of 4096), u64 length: the first bytes of memory 0 at
+ *   image           u64 file offset, u64 length (multiples of 4096): the first bytes of memory 0 at
  *                   instantiation, when it is the module's own and every active segment has a
  *                   constant offset within it and below ABI_IMAGE_MAX; length 0 otherwise
  *   expr: u8 kind: 0 constant + 16 bytes (union abi_value), 1 global.get + u32, 2 ref.func + u32,
@@ -41,7 +41,8 @@
 #define ABI_CODE_MAGIC   0x31444f4352494557ull /* "WEIRCOD1" */
 #define ABI_MODULE_MAGIC 0x31444f4d52494557ull /* "WEIRMOD1" */
 
-/* Offsets are from the address of this structure. 0: absent. After the header, in this order:
+/* Offsets are from the address of this structure. 0: absent. All stubs lie below the first
+ * function: a code address below funcs[0] belongs to none. After the header, in this order:
  *   i32 funcs[func_count]      code of defined function i (import indices not counted); ascending
  *   i32 entries[type_count]    entry_fn for functions of this type
  *   i32 host_calls[type_count] tailcc stub that calls a struct abi_host of this type */
@@ -53,7 +54,8 @@ struct abi_code {
 };
 
 /* Enters guest code from C, on a fiber: calls code(ctx, arguments in values[]) and leaves the
- * results in values[]. values is an array of slots of the caller's own; it may be exec->values. */
+ * results in values[]. values is an array of slots of the caller's own; it may be exec->values.
+ * ctx may be a struct abi_host only if parameters and results travel in registers alone. */
 typedef void abi_entry_fn(void *code, void *ctx, union abi_value *values);
 
 #define ABI_IMAGE_MAX ((u64)256 << 20)
