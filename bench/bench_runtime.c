@@ -232,7 +232,7 @@ static f64 suspended_bytes(struct bench *b)
         rt_fiber_release(&fibers[i]);
         rt_pool_release(b->pool, &instances[i]);
     }
-    return (f64)used / COUNT;
+    return (f64)used / (f64)COUNT;
 }
 
 static void start_task(struct bench *b, u32 func, struct rt_instance **instance, u32 *ended)
