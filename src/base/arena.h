@@ -34,6 +34,5 @@ void *arena_array_try(struct arena *arena, size_t count, size_t size);
 /* A zero-terminated copy of len bytes. Aborts like arena_alloc. */
 char *arena_text(struct arena *arena, const void *bytes, size_t len);
 
-#define arena_new(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
 #define arena_array(arena, type, count_try)                                                        \
     ((type *)arena_array_try((arena), (count_try), sizeof(type)))

@@ -34,10 +34,10 @@ void digest_end(struct digest_state *state, struct digest *out)
     crypto_generichash_final(state_of(state), out->bytes, DIGEST_BYTES);
 }
 
-void digest_bytes(const void *bytes, size_t len, struct digest *out)
+void digest_bytes(const struct digest *key, const void *bytes, size_t len, struct digest *out)
 {
     struct digest_state state;
-    digest_init(&state, NULL);
+    digest_init(&state, key);
     digest_add(&state, bytes, len);
     digest_end(&state, out);
 }

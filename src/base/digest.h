@@ -22,9 +22,10 @@ void digest_add(struct digest_state *state, const void *bytes, size_t len);
 void digest_add_piece(struct digest_state *state, const void *bytes, size_t len);
 void digest_end(struct digest_state *state, struct digest *out);
 
-void digest_bytes(const void *bytes, size_t len, struct digest *out);
+/* The digest, or with a key the MAC, of bytes in one piece. */
+void digest_bytes(const struct digest *key, const void *bytes, size_t len, struct digest *out);
 bool digest_equal(const struct digest *a, const struct digest *b); /* in constant time */
 void digest_hex(const struct digest *digest, char out[DIGEST_HEX]);
 
-/* Fills from the system's random source; aborts if there is none. */
+/* Fills up to 256 bytes from the system's random source; aborts if there is none. */
 void random_bytes(void *bytes, size_t len);

@@ -10,8 +10,7 @@
 
 struct reader {
     const u8 *bytes;
-    size_t at, end;  /* next byte; one past the last readable byte. Offsets are into bytes */
-    u64 base_offset; /* added to `at` in reported offsets */
+    size_t at, end; /* next byte; one past the last readable byte. Offsets are into bytes */
     struct err *err;
     bool failed;
 };
@@ -35,7 +34,7 @@ static inline size_t reader_left(const struct reader *r)
 /* The offset of the next byte in the whole input, for messages. */
 static inline u64 reader_offset(const struct reader *r)
 {
-    return r->base_offset + r->at;
+    return r->at;
 }
 
 /* Latches a failure at the current offset. Always returns false. */

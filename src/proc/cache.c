@@ -190,15 +190,6 @@ bool proc_cache_file_path(const struct proc_cache *cache, const struct digest *k
 
 /* ---- authenticated files ---- */
 
-static void mac_of(const struct proc_cache *cache, const void *bytes, size_t len,
-                   struct digest *out)
-{
-    struct digest_state state;
-    digest_init(&state, &cache->mac_key);
-    digest_add(&state, bytes, len);
-    digest_end(&state, out);
-}
-
 static bool trailer_right(const struct proc_cache *cache, const struct file_view *file)
 {
     struct abi_trailer trailer;
@@ -207,7 +198,7 @@ static bool trailer_right(const struct proc_cache *cache, const struct file_view
     size_t len = file->len - sizeof trailer;
     memcpy(&trailer, file->bytes + len, sizeof trailer);
     struct digest mac;
-    mac_of(cache, file->bytes, len, &mac);
+    digest_bytes(&cache->mac_key, file->bytes, len, &mac);
     return trailer.magic == ABI_TRAILER_MAGIC && digest_equal(&trailer.mac, &mac);
 }
 
@@ -238,7 +229,7 @@ static bool add_trailer(const struct proc_cache *cache, int fd, struct err *err)
     if (file.len == 0)
         return err_set(err, ERR_COMPILE, ERR_NO_AT, "the compiler wrote an empty file");
     struct abi_trailer trailer = {.magic = ABI_TRAILER_MAGIC};
-    mac_of(cache, file.bytes, file.len, &trailer.mac);
+    digest_bytes(&cache->mac_key, file.bytes, file.len, &trailer.mac);
     size_t len = file.len;
     file_unmap(&file);
     if (pwrite(fd, &trailer, sizeof trailer, (off_t)len) != (ssize_t)sizeof trailer ||

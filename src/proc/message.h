@@ -5,15 +5,13 @@
  *   parent    job N quick|best lax|strict CPU_S MEMORY_BYTES\n DIR   with the module's descriptor
  *   compiler  key HEX            key of the code file; the parent answers
  *   parent    have | need
- *   compiler  progress PERMILLE
  *   compiler  done               N.module, and N.code unless the parent had it, are in DIR
  *   compiler  error CODE OFFSET TEXT      stable code; offset decimal or "-"
  */
 #pragma once
 #include "base/err.h"
 
-#define PROC_MESSAGE_VERSION 1
-#define PROC_MESSAGE_MAX     8192
+#define PROC_MESSAGE_MAX 8192
 
 /* Sends one message, with a descriptor unless fd is -1. False: errno. */
 MUST_CHECK bool proc_message_send(int socket, int fd, const char *format, ...) PRINTF_LIKE(3, 4);

@@ -18,11 +18,8 @@ bool rt_trailer_check(const struct file_view *file, const struct digest *mac_key
     memcpy(&trailer, file->bytes + len, sizeof trailer);
     if (trailer.magic != ABI_TRAILER_MAGIC)
         return err_set(err, ERR_ARTIFACT, len, "%s: no trailer", what);
-    struct digest_state state;
     struct digest mac;
-    digest_init(&state, mac_key);
-    digest_add(&state, file->bytes, len);
-    digest_end(&state, &mac);
+    digest_bytes(mac_key, file->bytes, len, &mac);
     if (!digest_equal(&mac, &trailer.mac))
         return err_set(err, ERR_ARTIFACT, len, "%s: not made here, or damaged", what);
     *body_len = len;

@@ -15,7 +15,6 @@
 #define RT_MODULE_BYTES   (512 * MIB)
 #define RT_CODE_BYTES     (2 * GIB)
 #define RT_TABLE_LEN_MAX  ((u64)10000000)
-#define RT_NO_ADDR        UINT64_MAX
 
 /* --- elf.c ----------------------------------------------------------------------------------- */
 
