@@ -24,6 +24,10 @@ typedef double f64;
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
+/* The struct of this type whose member `member` the pointer points to. */
+#define CONTAINER_OF(pointer, type, member)                                                        \
+    ((type *)(void *)((u8 *)(pointer) - offsetof(type, member)))
+
 #define KIB ((u64)1 << 10)
 #define MIB ((u64)1 << 20)
 #define GIB ((u64)1 << 30)

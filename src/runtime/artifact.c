@@ -124,7 +124,6 @@ bool rt_module_load(struct rt_module **out, struct rt_engine *engine, const char
         .func_imports = imports,
         .types = file->type_count,
     });
-    rt_module_bind_hosts(module);
     engine->module_count++;
     *out = module;
     return true;

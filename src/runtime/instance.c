@@ -244,11 +244,6 @@ bool rt_instance_reset(struct rt_instance *instance)
     return fill_memories(instance, NULL);
 }
 
-struct rt_module *rt_instance_module(const struct rt_instance *instance)
-{
-    return instance->module;
-}
-
 bool rt_global_read(const struct rt_instance *instance, const char *name, union abi_value *out)
 {
     const struct rt_export *export = rt_module_export_find(instance->module, name, strlen(name));

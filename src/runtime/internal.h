@@ -149,7 +149,8 @@ struct rt_module {
     struct arena arena;
     struct rt_code *code;
     struct rt_module_file file;
-    struct rt_host_func const **hosts; /* one per function import; NULL: not offered */
+    struct rt_host_func const *
+        *hosts; /* one per function import, set when linked; NULL: not offered */
     struct abi_layout layout;
 };
 
@@ -165,10 +166,6 @@ static inline bool rt_module_has_start(const struct rt_module *module)
 /* Type index of a function of the index space. */
 u32 rt_module_func_type(const struct rt_module *module, u32 func);
 struct rt_global_type rt_module_global_type(const struct rt_module *module, u32 global);
-/* Finds the host function for every function import (again), as far as they are offered. */
-void rt_module_bind_hosts(struct rt_module *module);
-/* "(i32, f64) -> i32" into out, cut off at len. Returns out. */
-char *rt_func_type_text(const struct rt_func_type *type, char *out, size_t len);
 
 /* --- types.c --------------------------------------------------------------------------------- */
 

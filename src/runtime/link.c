@@ -28,7 +28,8 @@ static void append(char *out, size_t len, const char *text)
     snprintf(out + at, len - at, "%s", text);
 }
 
-char *rt_func_type_text(const struct rt_func_type *type, char *out, size_t len)
+/* "(i32, f64) -> (i32)" into out, cut off at len. */
+static void type_text(const struct rt_func_type *type, char *out, size_t len)
 {
     snprintf(out, len, "(");
     for (u32 i = 0; i < type->param_count; i++) {
@@ -41,7 +42,6 @@ char *rt_func_type_text(const struct rt_func_type *type, char *out, size_t len)
         append(out, len, valtype_text(type->results[i]));
     }
     append(out, len, ")");
-    return out;
 }
 
 static bool text_is(struct rt_text text, const char *with)
@@ -67,7 +67,7 @@ static void describe(const struct rt_module *module, enum rt_extern kind,
                      const struct rt_import *import, char *out, size_t len)
 {
     switch (kind) {
-    case RT_EXTERN_FUNC: rt_func_type_text(&module->file.types[import->type], out, len); break;
+    case RT_EXTERN_FUNC: type_text(&module->file.types[import->type], out, len); break;
     case RT_EXTERN_TABLE:
         snprintf(out, len, "table of at least %llu", (unsigned long long)import->table.limits.min);
         break;
@@ -116,7 +116,8 @@ static bool signature_fits(const char *signature, const struct rt_func_type *typ
     return *signature == '\0';
 }
 
-void rt_module_bind_hosts(struct rt_module *module)
+/* Finds the host function for every function import, as far as they are offered by now. */
+static void bind_hosts(struct rt_module *module)
 {
     const struct rt_engine *engine = module->engine;
     const struct rt_imports *imports = &module->file.imports[RT_EXTERN_FUNC];
@@ -145,7 +146,7 @@ static bool check_host(const struct rt_module *module, u32 index, struct err *er
 
 bool rt_module_check_imports(struct rt_module *module, struct err *err)
 {
-    rt_module_bind_hosts(module);
+    bind_hosts(module);
     for (u32 i = 0; i < rt_import_count(module, RT_EXTERN_FUNC); i++)
         if (!check_host(module, i, err))
             return false;
@@ -249,7 +250,7 @@ bool rt_instance_link(struct rt_instance *instance, const struct rt_provider *pr
                       size_t provider_count, struct err *err)
 {
     struct rt_module *module = instance->module;
-    rt_module_bind_hosts(module);
+    bind_hosts(module);
     for (u32 kind = RT_EXTERN_FUNC; kind <= RT_EXTERN_GLOBAL; kind++) {
         for (u32 i = 0; i < module->file.imports[kind].count; i++) {
             const struct rt_import *import = &module->file.imports[kind].items[i];

@@ -133,8 +133,6 @@ MUST_CHECK bool rt_instance_create(struct rt_instance **out, struct rt_module *m
                                    struct err *err);
 void rt_instance_destroy(struct rt_instance **instance); /* not while on a fiber; NULL is allowed */
 
-struct rt_module *rt_instance_module(const struct rt_instance *instance);
-
 /* The only way from a guest address to host memory: bytes [addr, addr + len) of memory 0, or NULL
  * if any of them is out of bounds or there is no memory.
  * view: ends at the next suspension of the fiber, growth of the memory, or return to the guest. */

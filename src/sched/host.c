@@ -38,13 +38,13 @@ static f64 host_emscripten_get_now(struct rt_instance *instance)
 }
 
 struct sleep {
-    struct loop_timer timer; /* first */
+    struct loop_timer timer;
     struct sched_task *task;
 };
 
 static void sleep_over(struct loop_timer *timer)
 {
-    sched_wake(((struct sleep *)timer)->task, 0);
+    sched_wake(CONTAINER_OF(timer, struct sleep, timer)->task, 0);
 }
 
 static void sleep_cancel(void *arg)

@@ -14,10 +14,8 @@ enum { LEVEL_FIRST, LEVEL_1_MS, LEVEL_10_MS, LEVEL_100_MS, LEVEL_REST, LEVEL_COU
 static const u64 level_ends_ns[] = {
     [LEVEL_1_MS] = 1000000, [LEVEL_10_MS] = 10000000, [LEVEL_100_MS] = 100000000};
 
-#define AGED_NS ((u64)20000000) /* see next_task */
-#define EXACT_FROM_NS                                                                              \
-    level_ends_ns[LEVEL_1_MS] /* processor clock from here on, see slice_clock                     \
-                               */
+#define AGED_NS       ((u64)20000000)           /* see next_task */
+#define EXACT_FROM_NS level_ends_ns[LEVEL_1_MS] /* see slice_run */
 
 enum task_state { TASK_QUEUED, TASK_RUNNING, TASK_SUSPENDED, TASK_ENDED };
 
@@ -147,9 +145,7 @@ void sched_cancel(struct sched_task *task, enum abi_trap kind)
 
 static void wall_over(struct loop_timer *timer)
 {
-    struct sched_task *task =
-        (struct sched_task *)(void *)((u8 *)timer - offsetof(struct sched_task, wall));
-    task_kill(task, ABI_TRAP_WALL_LIMIT);
+    task_kill(CONTAINER_OF(timer, struct sched_task, wall), ABI_TRAP_WALL_LIMIT);
 }
 
 /* ---- the start of a task ---- */
@@ -195,20 +191,13 @@ bool sched_start(struct sched *sched, const struct sched_call *call, struct sche
 
 /* ---- slices ---- */
 
-static u64 thread_clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec;
-}
-
 /* Short tasks are measured by the cheap wall clock, of which a slice counts at most two ticks:
  * time in which the whole process had to wait is not theirs. Long ones are worth a system call. */
 static enum rt_exit slice_run(struct sched_task *task)
 {
     struct sched *sched = task->sched;
     bool exact = task->cpu_ns >= EXACT_FROM_NS;
-    u64 start_ns = exact ? thread_clock_ns() : clock_monotonic_ns();
+    u64 start_ns = exact ? clock_thread_cpu_ns() : clock_monotonic_ns();
     task->state = TASK_RUNNING;
     task->slices++;
     sched->running = task;
@@ -216,7 +205,7 @@ static enum rt_exit slice_run(struct sched_task *task)
     enum rt_exit exit = rt_fiber_run(task->fiber);
     sched_tick_end(&sched->tick);
     sched->running = NULL;
-    u64 used_ns = (exact ? thread_clock_ns() : clock_monotonic_ns()) - start_ns;
+    u64 used_ns = (exact ? clock_thread_cpu_ns() : clock_monotonic_ns()) - start_ns;
     task->cpu_ns += exact ? used_ns : min_u64(used_ns, 2 * SCHED_TICK_NS);
     return exit;
 }

@@ -49,16 +49,6 @@ struct conn {
     struct server_request request;
 };
 
-static struct conn *conn_of_watch(struct loop_watch *watch)
-{
-    return (struct conn *)(void *)((u8 *)watch - offsetof(struct conn, watch));
-}
-
-static struct conn *conn_of_timer(struct loop_timer *timer)
-{
-    return (struct conn *)(void *)((u8 *)timer - offsetof(struct conn, timer));
-}
-
 /* ---- opening and closing ---- */
 
 static void list_add(struct conn_list *list, struct conn *c)
@@ -207,8 +197,6 @@ bool server_conn_open(struct worker *w, int fd)
     return true;
 }
 
-/* ---- sending ---- */
-
 bool server_conn_evict(struct worker *w)
 {
     u64 now = loop_now_ns(w->loop);
@@ -222,6 +210,8 @@ bool server_conn_evict(struct worker *w)
     }
     return false;
 }
+
+/* ---- sending ---- */
 
 /* The answer has left, or the connection must end without one. */
 static void end_connection(struct conn *c)
@@ -514,7 +504,7 @@ static void conn_readable(struct conn *c)
 
 static void conn_event(struct loop_watch *w, u32 events)
 {
-    struct conn *c = conn_of_watch(w);
+    struct conn *c = CONTAINER_OF(w, struct conn, watch);
     bool reads = c->state == CONN_IDLE || c->state == CONN_HEAD || c->state == CONN_BODY;
     if ((events & LOOP_HANGUP) != 0 && !(reads && (events & LOOP_READ) != 0)) {
         conn_close(c);
@@ -530,7 +520,7 @@ static void conn_event(struct loop_watch *w, u32 events)
 
 static void conn_timeout(struct loop_timer *timer)
 {
-    struct conn *c = conn_of_timer(timer);
+    struct conn *c = CONTAINER_OF(timer, struct conn, timer);
     c->timer_ns = 0;
     if (c->deadline_ns > loop_now_ns(c->worker->loop)) {
         if (c->deadline_ns != UINT64_MAX)

@@ -47,8 +47,7 @@ static void listen_pause(struct worker *w)
 
 static void accept_pause_over(struct loop_timer *timer)
 {
-    struct worker *w =
-        (struct worker *)(void *)((u8 *)timer - offsetof(struct worker, accept_timer));
+    struct worker *w = CONTAINER_OF(timer, struct worker, accept_timer);
     listen_start(w);
 }
 
@@ -66,7 +65,7 @@ static void refuse_client(struct worker *w)
 static void accept_clients(struct loop_watch *watch, u32 events)
 {
     (void)events;
-    struct worker *w = (struct worker *)(void *)((u8 *)watch - offsetof(struct worker, listener));
+    struct worker *w = CONTAINER_OF(watch, struct worker, listener);
     for (u32 i = 0; i < ACCEPT_BATCH && w->listening; i++) {
         bool is_full = w->connections >= w->limits->connections;
         if (is_full && i > 0)
@@ -97,15 +96,14 @@ void server_worker_conn_closed(struct worker *w)
 
 static void drain_over(struct loop_timer *timer)
 {
-    struct worker *w =
-        (struct worker *)(void *)((u8 *)timer - offsetof(struct worker, drain_timer));
+    struct worker *w = CONTAINER_OF(timer, struct worker, drain_timer);
     w->stopped = true;
 }
 
 static void take_signal(struct loop_watch *watch, u32 events)
 {
     (void)events;
-    struct worker *w = (struct worker *)(void *)((u8 *)watch - offsetof(struct worker, signals));
+    struct worker *w = CONTAINER_OF(watch, struct worker, signals);
     struct signalfd_siginfo info;
     if (read(watch->fd, &info, sizeof info) != (ssize_t)sizeof info || w->draining)
         return;
