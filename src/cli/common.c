@@ -35,10 +35,10 @@ static bool terminal_is_able(void)
     return isatty(STDERR_FILENO) && term != NULL && term[0] != 0 && strcmp(term, "dumb") != 0;
 }
 
-static void show_progress(void *user, const char *path, u32 permille)
+static void show_progress(void *user, const char *path, u64 elapsed_ms)
 {
     (void)user;
-    fprintf(stderr, "\rcompiling %s %3u %%", path, permille / 10);
+    fprintf(stderr, "\rcompiling %s, %" PRIu64 " s", path, elapsed_ms / 1000);
 }
 
 bool cli_compile(struct proc_cache *cache, const char *path, const struct cli_options *options,

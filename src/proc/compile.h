@@ -12,7 +12,7 @@ enum proc_tier { PROC_TIER_QUICK, PROC_TIER_BEST };
 struct proc_compile_options {
     enum proc_tier tier;
     bool strict_traps;
-    u64 cpu_s;        /* limit on the compiler's CPU time, 0: the default */
+    u32 cpu_s; /* limit on the compiler's CPU time, 0: the default; it may last 4 times that */
     u64 memory_bytes; /* limit on its address space, 0: the default */
 };
 
@@ -21,8 +21,8 @@ struct proc_artifact {
     bool was_cached;
 };
 
-/* Called while a compiler works; permille is 0 to 1000. */
-typedef void proc_progress_fn(void *user, const char *module_path, u32 permille);
+/* Called twice a second while a compiler works. */
+typedef void proc_progress_fn(void *user, const char *module_path, u64 elapsed_ms);
 
 /* Compiles the module at path, or finds it in the cache.
  * errors: those of the module (ERR_MALFORMED, ERR_INVALID, ERR_UNSUPPORTED, ERR_LIMIT, with the
