@@ -26,12 +26,6 @@ bool rt_trailer_check(const struct file_view *file, const struct digest *mac_key
     return true;
 }
 
-static int compare_offsets(const void *a, const void *b)
-{
-    i32 x = *(const i32 *)a, y = *(const i32 *)b;
-    return (x > y) - (x < y);
-}
-
 /* Is [start, start + len) within one segment of the opened object? */
 struct extent {
     u64 base, start, len;
@@ -66,7 +60,7 @@ static bool offset_in_text(const struct rt_code *code, i32 offset)
     return addr >= code->text_start && addr < code->text_end;
 }
 
-/* The table of offsets behind the header: in the text, functions ascending. */
+/* The table of offsets behind the header: in the text, functions ascending, stubs below them. */
 static bool check_offsets(struct rt_code *code, struct err *err)
 {
     const struct abi_code *head = code->header;
@@ -77,17 +71,12 @@ static bool check_offsets(struct rt_code *code, struct err *err)
         if (!offset_in_text(code, code->funcs[i]) ||
             (i > 0 && code->funcs[i] <= code->funcs[i - 1]))
             return err_set(err, ERR_ARTIFACT, i, "code file: function %u out of place", i);
-    code->stubs = calloc(2 * (size_t)head->type_count + 1, sizeof *code->stubs);
-    if (code->stubs == NULL)
-        return err_set(err, ERR_LIMIT, ERR_NO_AT, "no memory for %u types", head->type_count);
-    for (u32 i = 0; i < 2 * head->type_count; i++) {
-        if (code->entries[i] == 0)
-            continue;
-        if (!offset_in_text(code, code->entries[i]))
+    for (u32 i = 0; i < 2 * head->type_count; i++) { /* entries, then host calls */
+        i32 stub = code->entries[i];
+        if (stub != 0 &&
+            (!offset_in_text(code, stub) || (head->func_count > 0 && stub >= code->funcs[0])))
             return err_set(err, ERR_ARTIFACT, i, "code file: call stub %u out of place", i);
-        code->stubs[code->stub_count++] = code->entries[i];
     }
-    qsort(code->stubs, code->stub_count, sizeof *code->stubs, compare_offsets);
     return true;
 }
 
@@ -125,7 +114,6 @@ static void code_destroy(struct rt_code *code)
 {
     if (code->handle != NULL)
         dlclose(code->handle);
-    free(code->stubs);
     free(code->path);
     free(code);
 }
@@ -186,28 +174,20 @@ const struct rt_code *rt_code_find(const struct rt_engine *engine, u64 pc)
     return NULL;
 }
 
-/* The index of the last of count ascending offsets that is <= offset, or -1. */
-static i64 last_at_most(const i32 *offsets, u32 count, i64 offset)
+bool rt_code_func_at(const struct rt_code *code, u64 pc, u32 *defined, u64 *offset)
 {
-    u32 low = 0, high = count;
+    i64 at = (i64)(pc - (u64)(uintptr_t)code->header);
+    u32 low = 0, high = code->header->func_count; /* of the first function behind pc */
     while (low < high) {
         u32 middle = low + (high - low) / 2;
-        if (offsets[middle] <= offset)
+        if (code->funcs[middle] <= at)
             low = middle + 1;
         else
             high = middle;
     }
-    return (i64)low - 1;
-}
-
-bool rt_code_func_at(const struct rt_code *code, u64 pc, u32 *defined, u64 *offset)
-{
-    i64 at = (i64)(pc - (u64)(uintptr_t)code->header);
-    i64 func = last_at_most(code->funcs, code->header->func_count, at);
-    i64 stub = last_at_most(code->stubs, code->stub_count, at);
-    if (func < 0 || (stub >= 0 && code->stubs[stub] > code->funcs[func]))
+    if (low == 0)
         return false;
-    *defined = (u32)func;
-    *offset = (u64)(at - code->funcs[func]);
+    *defined = low - 1;
+    *offset = (u64)(at - code->funcs[low - 1]);
     return true;
 }

@@ -36,9 +36,7 @@ struct rt_code {
     void *handle; /* of dlopen */
     const struct abi_code *header;
     const i32 *funcs, *entries, *host_calls; /* as in struct abi_code */
-    i32 *stubs;                              /* entries and host calls, ascending */
-    u32 stub_count;
-    u64 text_start, text_end; /* absolute */
+    u64 text_start, text_end;                /* absolute */
 };
 MUST_CHECK bool rt_code_load(struct rt_code **out, struct rt_engine *engine, const char *path,
                              const struct digest *mac_key, struct err *err);

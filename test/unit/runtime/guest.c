@@ -24,7 +24,6 @@ typedef u32 guest_ii_i(void *, u32, u32);
 /* Guest functions have a frame even where C would leave it out. */
 #define HAVE_FRAME __asm__ volatile("" ::"r"(__builtin_frame_address(0)))
 
-/* In the order of enum guest_func. */
 #define GUEST __attribute__((visibility("hidden"), noinline, used))
 
 static __attribute__((noinline, cold)) void trap(struct abi_vmctx *ctx, u64 kind)
@@ -32,6 +31,34 @@ static __attribute__((noinline, cold)) void trap(struct abi_vmctx *ctx, u64 kind
     ctx->builtins->trap(ctx->exec, kind);
     __builtin_unreachable();
 }
+
+/* ---- stubs: below the functions ---- */
+
+__attribute__((visibility("hidden"), used)) void entry_ii_i(guest_ii_i *code, void *ctx,
+                                                            union abi_value *values)
+{
+    values[0].u32 = code(ctx, values[0].u32, values[1].u32);
+}
+
+__attribute__((visibility("hidden"), used)) void entry_none(void (*code)(void *), void *ctx,
+                                                            union abi_value *values)
+{
+    (void)values;
+    code(ctx);
+}
+
+__attribute__((visibility("hidden"), used)) u32 host_ii_i(struct abi_host *host, u32 a, u32 b)
+{
+    struct abi_exec *exec = host->vmctx->exec;
+    if ((u64)(uintptr_t)__builtin_frame_address(0) < exec->stack_limit + ABI_HOST_STACK)
+        trap(host->vmctx, ABI_TRAP_STACK_EXHAUSTED);
+    u32 result = ((guest_ii_i *)host->fn)(host->instance, a, b);
+    if (exec->pending != 0)
+        host->vmctx->builtins->yield(exec);
+    return result;
+}
+
+/* ---- functions, in the order of enum guest_func ---- */
 
 GUEST u32 g_add(struct abi_vmctx *ctx, u32 a, u32 b)
 {
@@ -182,32 +209,6 @@ GUEST u32 g_host_loop(struct abi_vmctx *ctx, u32 a, u32 b)
     for (u32 i = 0; i < a; i++)
         b = ((guest_ii_i *)import->code)(import->ctx, 1, b);
     return b;
-}
-
-/* ---- stubs ---- */
-
-__attribute__((visibility("hidden"), used)) void entry_ii_i(guest_ii_i *code, void *ctx,
-                                                            union abi_value *values)
-{
-    values[0].u32 = code(ctx, values[0].u32, values[1].u32);
-}
-
-__attribute__((visibility("hidden"), used)) void entry_none(void (*code)(void *), void *ctx,
-                                                            union abi_value *values)
-{
-    (void)values;
-    code(ctx);
-}
-
-__attribute__((visibility("hidden"), used)) u32 host_ii_i(struct abi_host *host, u32 a, u32 b)
-{
-    struct abi_exec *exec = host->vmctx->exec;
-    if ((u64)(uintptr_t)__builtin_frame_address(0) < exec->stack_limit + ABI_HOST_STACK)
-        trap(host->vmctx, ABI_TRAP_STACK_EXHAUSTED);
-    u32 result = ((guest_ii_i *)host->fn)(host->instance, a, b);
-    if (exec->pending != 0)
-        host->vmctx->builtins->yield(exec);
-    return result;
 }
 
 __asm__(".section .rodata\n"
