@@ -82,7 +82,8 @@ class Limits(unittest.TestCase):
             self.assertEqual((status, error["kind"]), (504, "wall-limit"))
 
     def test_one_instance_and_a_queue(self):
-        options = ("--workers", "1", "--instances", "1", "--queue", "2", "--cpu-ms", "1000")
+        options = ("--workers", "1", "--instances", "1", "--queue", "2", "--cpu-ms", "1000",
+                   "--wall-ms", "60000")  # of a busy machine: nobody's waiting ends
         with Server("spin", options=options) as server:
             got = []
 
