@@ -107,6 +107,8 @@ static bool take_option(struct cli_options *o, const char *name, const char *val
         return read_count(name, value, SCOREBOARD_WORKERS_MAX, &o->workers, err);
     else if (strcmp(name, "repeat") == 0)
         return read_count(name, value, 10000000, &o->repeat, err);
+    else if (strcmp(name, "compile-s") == 0)
+        return read_count(name, value, 86400, &o->compile.cpu_s, err);
     else if (strcmp(name, "opt") == 0)
         return read_tier(value, &o->compile.tier, err);
     else

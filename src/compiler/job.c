@@ -9,9 +9,11 @@
 #include "proc/jail.h"
 #include "proc/message.h"
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #define PATH_BYTES 4096
 
@@ -130,6 +132,7 @@ int compiler_serve(int socket, bool many)
 {
     struct server server = {.socket = socket};
     int status = 0;
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* no compile for a parent that has gone */
     do {
         char text[PROC_MESSAGE_MAX];
         int fd;

@@ -7,11 +7,13 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -19,16 +21,17 @@
 
 #define MODULE_BYTES_MAX ((u64)256 << 20)
 #define CPU_S_DEFAULT    600
+#define PROGRESS_MS      500
 #define MEMORY_DEFAULT   ((u64)8 << 30)
-#define SILENCE_MS_MAX   1000 /* beyond the CPU limit: no compiler lives longer than that + this */
-#define MESSAGES_MAX     100000
+#define MARGIN_MS        1000 /* beyond the time limit: for the compiler to meet its own first */
+#define LAST_MS          1000 /* for a compiler that ended the conversation to end itself */
 
 /* One compile from start to end. */
 struct job {
     struct proc_cache *cache;
     const char *path; /* as the caller gave it, for messages */
     const struct proc_compile_options *options;
-    u64 cpu_s, deadline_ns;
+    u64 cpu_s, wall_s, started_ns, deadline_ns;
     proc_progress_fn *progress;
     void *user;
     int module_fd, socket;
@@ -226,15 +229,14 @@ static bool answer_key(struct job *job, const char *hex, struct err *err)
 }
 
 /* "error CODE OFFSET TEXT": what is wrong with the module, in the compiler's words. */
-static bool take_error(const struct job *job, const char *text, struct err *err)
+static bool take_error(const char *text, struct err *err)
 {
     char code[64], at[32];
     int used = 0;
     if (sscanf(text, "%63s %31s %n", code, at, &used) != 2 || used == 0)
         return babbled(err, text);
     u64 offset = at[0] == '-' ? ERR_NO_AT : strtoull(at, NULL, 10);
-    err_set(err, err_code_from_text(code), offset, "%s", text + used);
-    return err_context(err, "%s", job->path);
+    return err_set(err, err_code_from_text(code), offset, "%s", text + used);
 }
 
 /* One message; *done when the job is finished well. */
@@ -242,56 +244,74 @@ static bool take_message(struct job *job, const char *text, bool *done, struct e
 {
     if (strncmp(text, "key ", 4) == 0)
         return answer_key(job, text + 4, err);
-    if (strncmp(text, "progress ", 9) == 0) {
-        u64 permille = strtoull(text + 9, NULL, 10);
-        if (job->progress != NULL)
-            job->progress(job->user, job->path, (u32)min_u64(permille, 1000));
-        return true;
-    }
     if (strncmp(text, "error ", 6) == 0)
-        return take_error(job, text + 6, err);
+        return take_error(text + 6, err);
     *done = job->has_key && strcmp(text, "done") == 0;
     return *done || babbled(err, text);
 }
 
-/* Why a compiler stopped talking; reaps it. */
-static bool explain_end(struct job *job, struct err *err)
+/* Ends the compiler, with no more than wait_ms for doing so itself. returns its status. */
+static int stop_compiler(struct job *job, int wait_ms)
 {
     int status = 0;
-    char text[64];
-    kill(job->compiler, SIGKILL); /* has it closed its socket and lives on? */
+    if (job->compiler <= 0)
+        return status;
+    struct pollfd end = {.fd = pidfd_open(job->compiler, 0), .events = POLLIN};
+    if (end.fd >= 0 && wait_ms > 0)
+        poll(&end, 1, wait_ms);
+    fd_close(&end.fd);
+    kill(job->compiler, SIGKILL);
     waitpid(job->compiler, &status, 0);
     job->compiler = 0;
+    return status;
+}
+
+/* Why a compiler stopped talking. */
+static bool explain_end(struct job *job, struct err *err)
+{
+    char text[64];
+    int status = stop_compiler(job, LAST_MS);
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
         return err_set(err, ERR_COMPILE, ERR_NO_AT,
-                       "%s: the compiler used its %llu s of CPU time; try --opt quick", job->path,
-                       (unsigned long long)job->cpu_s);
+                       "the compiler used its %" PRIu64 " s of CPU time; try --opt quick",
+                       job->cpu_s);
     proc_status_text(status, text, sizeof text);
-    return err_set(err, ERR_COMPILE, ERR_NO_AT, "%s: the compiler ended early: %s", job->path,
-                   text);
+    return err_set(err, ERR_COMPILE, ERR_NO_AT, "the compiler ended early: %s", text);
+}
+
+/* The next message, with progress in the meantime; results as of proc_message_receive, -2 when the
+ * job's time is over. */
+static long receive(struct job *job, char text[PROC_MESSAGE_MAX])
+{
+    for (;;) {
+        u64 now = clock_monotonic_ns();
+        if (now >= job->deadline_ns)
+            return -2;
+        u64 left_ms = (job->deadline_ns - now) / 1000000 + 1;
+        u64 wait_ms = min_u64(left_ms, job->progress == NULL ? INT_MAX : PROGRESS_MS);
+        int fd;
+        long len = proc_message_receive(job->socket, text, &fd, (int)wait_ms);
+        fd_close(&fd);
+        if (len != -2)
+            return len;
+        if (job->progress != NULL)
+            job->progress(job->user, job->path, (clock_monotonic_ns() - job->started_ns) / 1000000);
+    }
 }
 
 static bool converse(struct job *job, struct err *err)
 {
     char text[PROC_MESSAGE_MAX];
     bool done = false;
-    for (u32 count = 0; !done; count++) {
-        u64 now = clock_monotonic_ns();
-        u64 left_ms = now < job->deadline_ns ? (job->deadline_ns - now) / 1000000 + 1 : 0;
-        int fd;
-        long len =
-            count < MESSAGES_MAX && left_ms > 0
-                ? proc_message_receive(job->socket, text, &fd, (int)min_u64(left_ms, INT_MAX))
-                : -2;
+    while (!done) {
+        long len = receive(job, text);
         if (len == 0)
             return explain_end(job, err);
         if (len == -2)
             return err_set(err, ERR_COMPILE, ERR_NO_AT,
-                           "%s: the compiler did not finish within %llu s", job->path,
-                           (unsigned long long)job->cpu_s);
+                           "the compiler did not finish within %" PRIu64 " s", job->wall_s);
         if (len < 0)
             return errno == ECONNRESET ? explain_end(job, err) : babbled(err, "(too long)");
-        fd_close(&fd);
         if (!take_message(job, text, &done, err))
             return false;
     }
@@ -314,15 +334,14 @@ static bool publish(struct job *job, struct err *err)
 static bool run_compiler(struct job *job, struct err *err)
 {
     job->cpu_s = job->options->cpu_s > 0 ? job->options->cpu_s : CPU_S_DEFAULT;
-    /* A compiler shares its cores: the clock allows it four times its CPU time. */
-    job->deadline_ns = clock_monotonic_ns() + (4 * job->cpu_s * 1000 + SILENCE_MS_MAX) * 1000000;
+    job->wall_s = 4 * job->cpu_s; /* it shares its cores */
+    job->started_ns = clock_monotonic_ns();
+    job->deadline_ns = job->started_ns + (job->wall_s * 1000 + MARGIN_MS) * 1000000;
     bool ok = proc_cache_job_create(job->cache, job->folder, err) && start_compiler(job, err) &&
-              send_job(job, err) && converse(job, err) && publish(job, err);
+              send_job(job, err) && converse(job, err);
+    stop_compiler(job, 0); /* first: nobody may change the files while they are read */
     fd_close(&job->socket);
-    if (job->compiler > 0) {
-        kill(job->compiler, SIGKILL);
-        waitpid(job->compiler, NULL, 0);
-    }
+    ok = (ok && publish(job, err)) || err_context(err, "%s", job->path);
     if (job->folder[0] != 0)
         proc_cache_job_remove(job->folder);
     return ok;
