@@ -1,4 +1,6 @@
 #include "server/worker.h"
+#include "base/check.h"
+#include <stdio.h>
 #include <string.h>
 
 struct limit_info {
@@ -13,6 +15,8 @@ static const struct limit_info infos[] = {
 #include "server/limits.def"
 #undef LIMIT
 };
+
+static_assert(COUNT_OF(infos) == SERVER_LIMITS, "every limit has a row");
 
 static u64 *field_of(struct server_limits *limits, const struct limit_info *info)
 {
@@ -55,4 +59,12 @@ bool server_limits_set(struct server_limits *limits, const char *option, const c
         return true;
     }
     return err_set(err, ERR_USAGE, ERR_NO_AT, "there is no limit --%s", option);
+}
+
+void server_limits_write(const struct server_limits *limits, u32 index, char *out, size_t len)
+{
+    CHECK(index < COUNT_OF(infos));
+    const struct limit_info *info = &infos[index];
+    u64 value = *(const u64 *)(const void *)((const u8 *)limits + info->offset);
+    snprintf(out, len, "%s=%llu", info->option, (unsigned long long)(value / info->scale));
 }

@@ -18,12 +18,17 @@ struct server_limits {
 #undef LIMIT
 };
 
+#define SERVER_LIMITS (sizeof(struct server_limits) / sizeof(u64)) /* rows */
+
 struct server_limits server_limits_default(void);
 
 /* Sets the limit with this option name from text, a whole number of its units.
  * errors: ERR_USAGE (no such limit, no number, 0 or too large). */
 MUST_CHECK bool server_limits_set(struct server_limits *limits, const char *option,
                                   const char *text, struct err *err);
+
+/* Writes the limit of row `index` as "OPTION=VALUE", both as server_limits_set takes them. */
+void server_limits_write(const struct server_limits *limits, u32 index, char *out, size_t len);
 
 struct server_module {
     const char *name; /* path segment of its endpoints; unique */

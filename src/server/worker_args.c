@@ -11,49 +11,33 @@
 
 #define MODULES_MAX 10000
 
-struct limit_name {
-    const char *option;
-    size_t offset;
-    u64 scale;
-};
-
-static const struct limit_name limit_names[] = {
-#define LIMIT(field, option, scale, value, max, text)                                              \
-    {option, offsetof(struct server_limits, field), scale},
-#include "server/limits.def"
-#undef LIMIT
-};
-
-static char *format_limit(struct arena *arena, const struct server_limits *limits, size_t i)
+static char *copy(struct arena *arena, const char *text)
 {
-    char text[96];
-    u64 value = *(const u64 *)(const void *)((const u8 *)limits + limit_names[i].offset);
-    int len = snprintf(text, sizeof text, "%s=%llu", limit_names[i].option,
-                       (unsigned long long)(value / limit_names[i].scale));
-    return arena_text(arena, text, (size_t)len);
+    return arena_text(arena, text, strlen(text));
 }
 
 char **worker_args_make(struct arena *arena, u32 index, const char *announce,
                         const struct server_limits *limits, const struct server_module *modules,
                         u32 module_count)
 {
-    char number[16];
-    size_t count = 6 + COUNT_OF(limit_names) + (size_t)module_count * 3, at = 0;
+    char number[16], limit[96];
+    size_t count = 6 + SERVER_LIMITS + (size_t)module_count * 3, at = 0;
     char **argv = arena_array(arena, char *, count);
     CHECK(argv != NULL);
     snprintf(number, sizeof number, "%u", index);
     argv[at++] = "weir";
     argv[at++] = "worker";
-    argv[at++] = arena_text(arena, number, strlen(number));
-    argv[at++] = arena_text(arena, announce == NULL ? "-" : announce,
-                            strlen(announce == NULL ? "-" : announce));
-    for (size_t i = 0; i < COUNT_OF(limit_names); i++)
-        argv[at++] = format_limit(arena, limits, i);
+    argv[at++] = copy(arena, number);
+    argv[at++] = copy(arena, announce == NULL ? "-" : announce);
+    for (u32 i = 0; i < SERVER_LIMITS; i++) {
+        server_limits_write(limits, i, limit, sizeof limit);
+        argv[at++] = copy(arena, limit);
+    }
     argv[at++] = "--";
     for (u32 i = 0; i < module_count; i++) {
-        argv[at++] = arena_text(arena, modules[i].name, strlen(modules[i].name));
-        argv[at++] = arena_text(arena, modules[i].code_path, strlen(modules[i].code_path));
-        argv[at++] = arena_text(arena, modules[i].module_path, strlen(modules[i].module_path));
+        argv[at++] = copy(arena, modules[i].name);
+        argv[at++] = copy(arena, modules[i].code_path);
+        argv[at++] = copy(arena, modules[i].module_path);
     }
     CHECK(at < count);
     return argv;
