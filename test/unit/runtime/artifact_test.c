@@ -306,6 +306,44 @@ static void files_of_two_modules_do_not_load(void **state)
     guest_files_remove(&files);
 }
 
+/* What abi/artifact.h says of the offsets is checked, not believed. */
+static void offsets_out_of_place_are_refused(void **state)
+{
+    (void)state;
+    enum { FUNCS = GUEST_FUNC_END - 1 }; /* without the imported one */
+    static const struct {
+        u32 to, from; /* which offset takes the value of which: functions, entries, host calls */
+        const char *why;
+    } cases[] = {
+        {FUNCS, 1, "call stub 0 out of place"},     /* an entry among the functions */
+        {FUNCS + 2, 0, "call stub 2 out of place"}, /* a host call at the first of them */
+        {3, 2, "function 3 out of place"},
+        {0, 1, "function 1 out of place"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct guest_files files;
+        struct rt_engine *engine;
+        struct rt_module *module;
+        struct err err = {0};
+        size_t len;
+        u8 *bytes = read_code(&len);
+        const u64 magic = ABI_CODE_MAGIC;
+        struct abi_code *head = memmem(bytes, len, &magic, sizeof magic);
+        assert_non_null(head);
+        i32 *offsets = (i32 *)(head + 1);
+        offsets[cases[i].to] = offsets[cases[i].from];
+        guest_files_init(&files);
+        guest_module_write(&files, &plain);
+        guest_file_write(files.code, bytes, len);
+        assert_true(rt_engine_create(&engine, NULL, NULL));
+        assert_false(rt_module_load(&module, engine, files.code, files.module, &guest_key, &err));
+        assert_non_null(strstr(err.text, cases[i].why));
+        rt_engine_destroy(&engine);
+        guest_files_remove(&files);
+        free(bytes);
+    }
+}
+
 static void equal_types_have_one_id(void **state)
 {
     (void)state;
@@ -344,6 +382,7 @@ int main(void)
         cmocka_unit_test(damaged_module_files_are_judged_safely),
         cmocka_unit_test(only_files_with_the_right_mac_are_loaded),
         cmocka_unit_test(files_of_two_modules_do_not_load),
+        cmocka_unit_test(offsets_out_of_place_are_refused),
         cmocka_unit_test(equal_types_have_one_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
