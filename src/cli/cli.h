@@ -23,8 +23,8 @@ struct cli_options {
     int rest_count;
 };
 
-/* Reads the options of `command` from argv; `--` ends them. stop_at_rest: so does the first
- * argument that is no option once --invoke and a file are known (its value may be negative).
+/* Reads the options of `command` from argv; `--` ends them. Once --invoke and a file are known, a
+ * word that begins like an option and is none is an argument of the call: it may be negative.
  * errors: ERR_USAGE. *wants_help: --help was there. */
 MUST_CHECK bool cli_options_read(struct cli_options *out, const char *command, int argc,
                                  char **argv, bool *wants_help, struct err *err);
