@@ -4,19 +4,17 @@
 #include <string.h>
 
 struct option_row {
-    const char *command, *name, *argument, *text;
+    const char *commands, *name, *argument, *text;
 };
 
 static const struct option_row option_rows[] = {
-#define OPTION(command, name, argument, text) {#command, name, argument, text},
+#define OPTION(commands, name, argument, text) {commands, name, argument, text},
 #include "cli/option.def"
 #undef OPTION
-#define LIMIT(field, option, scale, value, max, text) {"serve", option, "N", text " (" #value ")"},
+#define LIMIT(field, option, scale, value, max, commands, text)                                    \
+    {commands, option, "N", text " (" #value ")"},
 #include "server/limits.def"
 #undef LIMIT
-    {"run", "cpu-ms", "N", "processor time of the call, milliseconds (1000)"},
-    {"run", "wall-ms", "N", "time of the call, milliseconds (10000)"},
-    {"run", "memory-mib", "N", "linear memory, MiB (128)"},
 };
 
 static const struct {
@@ -26,6 +24,12 @@ static const struct {
 #include "cli/command.def"
 #undef COMMAND
 };
+
+/* No command's name is a part of another's. */
+static bool has_option(const char *command, const struct option_row *row)
+{
+    return strstr(row->commands, command) != NULL;
+}
 
 /* ---- help ---- */
 
@@ -49,7 +53,7 @@ void cli_help_print(const char *command)
         bool is_first = true;
         for (size_t k = 0; k < COUNT_OF(option_rows); k++) {
             const struct option_row *row = &option_rows[k];
-            if (strcmp(row->command, command) != 0)
+            if (!has_option(command, row))
                 continue;
             char left[48];
             snprintf(left, sizeof left, "--%s %s", row->name, row->argument);
@@ -66,8 +70,7 @@ void cli_help_print(const char *command)
 static const struct option_row *find_row(const char *command, const char *name, size_t name_len)
 {
     for (size_t i = 0; i < COUNT_OF(option_rows); i++)
-        if (strcmp(option_rows[i].command, command) == 0 &&
-            strlen(option_rows[i].name) == name_len &&
+        if (has_option(command, &option_rows[i]) && strlen(option_rows[i].name) == name_len &&
             memcmp(option_rows[i].name, name, name_len) == 0)
             return &option_rows[i];
     return NULL;

@@ -10,7 +10,7 @@ struct limit_info {
 };
 
 static const struct limit_info infos[] = {
-#define LIMIT(field, option, scale, value, max, text)                                              \
+#define LIMIT(field, option, scale, value, max, commands, text)                                    \
     {option, scale, value, max, offsetof(struct server_limits, field)},
 #include "server/limits.def"
 #undef LIMIT

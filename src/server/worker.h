@@ -13,7 +13,7 @@
 
 /* Limits of one worker and of each request in it; server/limits.def says what each is. */
 struct server_limits {
-#define LIMIT(field, option, scale, value, max, text) u64 field;
+#define LIMIT(field, option, scale, value, max, commands, text) u64 field;
 #include "server/limits.def"
 #undef LIMIT
 };
