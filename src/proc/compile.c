@@ -1,5 +1,6 @@
 #include "proc/compile.h"
 #include "base/file.h"
+#include "base/reader.h"
 #include "proc/message.h"
 #include "proc/spawn.h"
 #include <cpuid.h>
@@ -141,21 +142,15 @@ static bool code_path_of(struct job *job, const struct digest *key, struct err *
 /* The module file names its code file by key. */
 static bool read_code_key(const char *module_path, struct digest *out)
 {
-    struct {
-        u64 magic;
-        u32 abi_version;
-        struct digest key;
-    } head;
-    u8 bytes[sizeof head.magic + sizeof head.abi_version + DIGEST_BYTES];
+    u8 bytes[sizeof(u64) + sizeof(u32) + DIGEST_BYTES]; /* magic, ABI version, key */
     int fd = open(module_path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    bool ok = fd_read_all(fd, bytes, sizeof bytes);
+    bool ok = fd >= 0 && fd_read_all(fd, bytes, sizeof bytes);
     fd_close(&fd);
-    memcpy(&head.magic, bytes, sizeof head.magic);
-    memcpy(&head.abi_version, bytes + 8, sizeof head.abi_version);
-    memcpy(out->bytes, bytes + 12, DIGEST_BYTES);
-    return ok && head.magic == ABI_MODULE_MAGIC && head.abi_version == ABI_VERSION;
+    struct reader r = reader_make(bytes, ok ? sizeof bytes : 0, NULL);
+    if (read_u64_le(&r) != ABI_MODULE_MAGIC || read_u32_le(&r) != ABI_VERSION)
+        return false;
+    memcpy(out->bytes, bytes + r.at, DIGEST_BYTES);
+    return true;
 }
 
 static bool find_in_cache(struct job *job)
