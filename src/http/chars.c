@@ -32,7 +32,7 @@ static bool is_space(char c)
     return c == ' ' || c == '\t';
 }
 
-static struct http_text trimmed(const char *from, const char *to)
+struct http_text http_text_trim(const char *from, const char *to)
 {
     while (from < to && is_space(*from))
         from++;
@@ -47,7 +47,7 @@ bool http_list_next(struct http_text *list, struct http_text *member)
         return false;
     const char *end = list->bytes + list->len;
     const char *comma = memchr(list->bytes, ',', list->len);
-    *member = trimmed(list->bytes, comma != NULL ? comma : end);
+    *member = http_text_trim(list->bytes, comma != NULL ? comma : end);
     if (comma == NULL)
         *list = (struct http_text){NULL, 0};
     else
@@ -61,7 +61,7 @@ bool http_list_has(struct http_text list, const char *member)
     while (http_list_next(&list, &item)) {
         const char *end = item.len == 0 ? NULL : memchr(item.bytes, ';', item.len);
         if (end != NULL)
-            item = trimmed(item.bytes, end);
+            item = http_text_trim(item.bytes, end);
         if (http_text_is(item, member))
             return true;
     }

@@ -154,16 +154,12 @@ bool http_field_line_read(struct http_parser *p, const u8 *head, struct http_spa
         return err_set(err, ERR_HTTP_MALFORMED, line.at + name_len, "malformed header field name");
     if (p->request.field_count == HTTP_MAX_FIELDS)
         return err_set(err, ERR_HTTP_HEAD, line.at, "more than %d header fields", HTTP_MAX_FIELDS);
-    size_t from = name_len + 1, to = line.len;
-    while (from < to && (bytes[from] == ' ' || bytes[from] == '\t'))
-        from++;
-    while (to > from && (bytes[to - 1] == ' ' || bytes[to - 1] == '\t'))
-        to--;
+    const char *text = (const char *)bytes;
+    struct http_text value = http_text_trim(text + name_len + 1, text + line.len);
     struct http_field *field = &p->request.fields[p->request.field_count++];
     field->name = (struct http_span){line.at, (u16)name_len};
-    field->value = (struct http_span){(u16)(line.at + from), (u16)(to - from)};
-    return rule_apply(p, http_span_text(head, field->name), http_span_text(head, field->value),
-                      err);
+    field->value = (struct http_span){(u16)(line.at + (value.bytes - text)), (u16)value.len};
+    return rule_apply(p, http_span_text(head, field->name), value, err);
 }
 
 bool http_fields_finish(struct http_parser *p, struct err *err)

@@ -31,6 +31,9 @@ static inline u8 http_hex(u8 c)
     return c <= '9' ? (u8)(c - '0') : (u8)(http_lower(c) - 'a' + 10);
 }
 
+/* [from, to) without spaces and tabs at its ends. spec: RFC 9110 section 5.6.3, OWS */
+struct http_text http_text_trim(const char *from, const char *to);
+
 /* Compares without regard to case; name is lower case. */
 bool http_text_is(struct http_text text, const char *name);
 

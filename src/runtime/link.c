@@ -9,18 +9,6 @@
 
 #define TYPE_TEXT_MAX 160
 
-static const char *valtype_text(u8 type)
-{
-    switch (type) {
-    case RT_I32: return "i32";
-    case RT_I64: return "i64";
-    case RT_F32: return "f32";
-    case RT_F64: return "f64";
-    case RT_FUNCREF: return "funcref";
-    default: return "?";
-    }
-}
-
 /* Appends to a text of len bytes in all; what does not fit is dropped. */
 static void append(char *out, size_t len, const char *text)
 {
@@ -34,12 +22,12 @@ static void type_text(const struct rt_func_type *type, char *out, size_t len)
     snprintf(out, len, "(");
     for (u32 i = 0; i < type->param_count; i++) {
         append(out, len, i == 0 ? "" : ", ");
-        append(out, len, valtype_text(type->params[i]));
+        append(out, len, rt_valtype_text(type->params[i]));
     }
     append(out, len, ") -> (");
     for (u32 i = 0; i < type->result_count; i++) {
         append(out, len, i == 0 ? "" : ", ");
-        append(out, len, valtype_text(type->results[i]));
+        append(out, len, rt_valtype_text(type->results[i]));
     }
     append(out, len, ")");
 }
@@ -77,7 +65,7 @@ static void describe(const struct rt_module *module, enum rt_extern kind,
         break;
     case RT_EXTERN_GLOBAL:
         snprintf(out, len, "%s global %s", import->global.is_mutable ? "mutable" : "constant",
-                 valtype_text(import->global.valtype));
+                 rt_valtype_text(import->global.valtype));
         break;
     }
 }

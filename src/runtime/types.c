@@ -1,6 +1,7 @@
 /*
- * runtime/types.c -- canonical ids of function types. A call_indirect compares two ids, whichever
- * modules caller and callee come from. spec: core/valid/types, function types
+ * runtime/types.c -- names of value types, canonical ids of function types. A call_indirect
+ * compares two ids, whichever modules caller and callee come from. spec: core/valid/types, function
+ * types
  */
 #include "runtime/internal.h"
 #include "base/check.h"
@@ -14,6 +15,18 @@ struct rt_type_row {
     u32 param_count, result_count;
     u64 hash;
 };
+
+const char *rt_valtype_text(u8 type)
+{
+    switch ((enum rt_valtype)type) {
+    case RT_I32: return "i32";
+    case RT_I64: return "i64";
+    case RT_F32: return "f32";
+    case RT_F64: return "f64";
+    case RT_FUNCREF: return "funcref";
+    }
+    return "?";
+}
 
 static u64 hash_bytes(u64 hash, const u8 *bytes, u32 len)
 {

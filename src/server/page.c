@@ -14,7 +14,7 @@ static void add_json_params(const struct rt_export *func, struct buf *out)
         typed_param_name(func, i, &name);
         buf_add_text(out, i == 0 ? "{\"name\":" : ",{\"name\":");
         buf_add_json_string(out, name.bytes, name.len);
-        buf_add_format(out, ",\"type\":\"%s\"}", typed_type_text(func->type->params[i]));
+        buf_add_format(out, ",\"type\":\"%s\"}", rt_valtype_text(func->type->params[i]));
     }
     buf_fini(&name);
 }
@@ -28,7 +28,7 @@ static void add_json_endpoint(const struct endpoint *endpoint, struct buf *out)
     add_json_params(endpoint->func, out);
     buf_add_text(out, "],\"results\":[");
     for (u32 i = 0; i < type->result_count; i++)
-        buf_add_format(out, "%s\"%s\"", i == 0 ? "" : ",", typed_type_text(type->results[i]));
+        buf_add_format(out, "%s\"%s\"", i == 0 ? "" : ",", rt_valtype_text(type->results[i]));
     buf_add_text(out, "],\"example\":");
     typed_example_write(type, out);
     buf_add_byte(out, '}');
@@ -152,7 +152,7 @@ static void add_form(const struct endpoint *endpoint, struct buf *text, struct b
     add_html(out, text->bytes, text->len);
     buf_add_text(out, "</h2>\n");
     for (u32 i = 0; i < func->type->param_count; i++) {
-        const char *type = typed_type_text(func->type->params[i]);
+        const char *type = rt_valtype_text(func->type->params[i]);
         buf_clear(text);
         typed_param_name(func, i, text);
         buf_add_text(out, "<label>");

@@ -190,7 +190,7 @@ static bool fail_argument(const struct rt_export *func, u32 index, struct json *
     buf_init(&name, ERR_TEXT_MAX);
     typed_param_name(func, index, &name);
     err_set(j->err, ERR_ARGUMENT, at, "parameter %.*s (number %u): expected %s, got %.*s%s",
-            (int)name.len, name.bytes, index + 1, typed_type_text(func->type->params[index]),
+            (int)name.len, name.bytes, index + 1, rt_valtype_text(func->type->params[index]),
             (int)shown, j->bytes + at, shown < j->at - at ? "..." : "");
     buf_fini(&name);
     return false;

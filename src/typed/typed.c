@@ -4,27 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool typed_is_callable(const struct rt_func_type *type)
+static bool are_numbers(const u8 *types, u32 count)
 {
-    for (u32 i = 0; i < type->param_count; i++)
-        if (typed_type_text(type->params[i]) == NULL)
-            return false;
-    for (u32 i = 0; i < type->result_count; i++)
-        if (typed_type_text(type->results[i]) == NULL)
+    for (u32 i = 0; i < count; i++)
+        if (types[i] != RT_I32 && types[i] != RT_I64 && types[i] != RT_F32 && types[i] != RT_F64)
             return false;
     return true;
 }
 
-const char *typed_type_text(u8 type)
+bool typed_is_callable(const struct rt_func_type *type)
 {
-    switch ((enum rt_valtype)type) {
-    case RT_I32: return "i32";
-    case RT_I64: return "i64";
-    case RT_F32: return "f32";
-    case RT_F64: return "f64";
-    case RT_FUNCREF: break;
-    }
-    return NULL;
+    return are_numbers(type->params, type->param_count) &&
+           are_numbers(type->results, type->result_count);
 }
 
 void typed_param_name(const struct rt_export *func, u32 index, struct buf *out)
@@ -43,11 +34,11 @@ void typed_signature_write(const struct rt_export *func, struct buf *out)
     for (u32 i = 0; i < type->param_count; i++) {
         buf_add_text(out, i == 0 ? "" : ", ");
         typed_param_name(func, i, out);
-        buf_add_format(out, ": %s", typed_type_text(type->params[i]));
+        buf_add_format(out, ": %s", rt_valtype_text(type->params[i]));
     }
     buf_add_byte(out, ')');
     for (u32 i = 0; i < type->result_count; i++)
-        buf_add_format(out, "%s%s", i == 0 ? " -> " : ", ", typed_type_text(type->results[i]));
+        buf_add_format(out, "%s%s", i == 0 ? " -> " : ", ", rt_valtype_text(type->results[i]));
 }
 
 void typed_example_write(const struct rt_func_type *type, struct buf *out)
@@ -112,7 +103,7 @@ bool typed_argument_read(const struct rt_export *func, u32 index, const char *te
     buf_init(&name, ERR_TEXT_MAX);
     typed_param_name(func, index, &name);
     err_set(err, ERR_ARGUMENT, ERR_NO_AT, "parameter %.*s (number %u): expected %s, got \"%s\"",
-            (int)name.len, name.bytes, index + 1, typed_type_text(func->type->params[index]), text);
+            (int)name.len, name.bytes, index + 1, rt_valtype_text(func->type->params[index]), text);
     buf_fini(&name);
     return false;
 }

@@ -33,8 +33,6 @@ void typed_value_write(u8 type, const union abi_value *value, struct buf *out);
 /* True if every parameter and result is a number: only such functions are callable from outside. */
 bool typed_is_callable(const struct rt_func_type *type);
 
-const char *typed_type_text(u8 type); /* "i32" */
-
 /* Appends the name of a parameter: from the module, else p0, p1, ... */
 void typed_param_name(const struct rt_export *func, u32 index, struct buf *out);
 

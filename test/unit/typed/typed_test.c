@@ -108,7 +108,7 @@ static void values_keep_their_limits(void **state)
         bool ok = read_body(unary(cases[i].type), cases[i].json, out, &err);
         u64 bits = cases[i].type == RT_F32 ? out[0].u32 : out[0].u64;
         if (ok != cases[i].ok || (ok && bits != cases[i].bits))
-            fail_msg("%s as %s: %d %llx", cases[i].json, typed_type_text(cases[i].type), ok,
+            fail_msg("%s as %s: %d %llx", cases[i].json, rt_valtype_text(cases[i].type), ok,
                      (unsigned long long)bits);
         if (!ok)
             assert_int_equal(err.code, ERR_ARGUMENT);
