@@ -32,7 +32,8 @@ struct rt_options {
     bool scan_by_read;     /* find dirty pages by reading pagemap, even if PAGEMAP_SCAN works */
 };
 
-/* errors: ERR_LIMIT (the process may map too little for one instance; the text says what to
+/* options NULL: all defaults.
+ * errors: ERR_LIMIT (the process may map too little for one instance; the text says what to
  * change), ERR_SYSTEM, ERR_UNSUPPORTED (processor without xsavec, or user shadow stacks on). */
 MUST_CHECK bool rt_engine_create(struct rt_engine **out, const struct rt_options *options,
                                  struct err *err);
@@ -220,8 +221,7 @@ const struct rt_trap *rt_fiber_trap(const struct rt_fiber *fiber);
 /* Ends a preempted, suspended or never-run call; its trap has this kind and says where it was. */
 void rt_fiber_kill(struct rt_fiber *fiber, enum abi_trap kind);
 
-/* --- for host functions, on the fiber ----------------------------------------------------------
- */
+/* --- for host functions, on the fiber --------------------------------------------------------- */
 
 /* The user pointer of the fiber the instance is on. */
 void *rt_instance_user(const struct rt_instance *instance);

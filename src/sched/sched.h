@@ -26,7 +26,7 @@ struct sched_options { /* 0 asks for the default in brackets */
 };
 
 /* Takes the engine's tick and offers the host functions of sched/host.def to its modules.
- * errors: ERR_SYSTEM. returns owned: sched_destroy. */
+ * options NULL: all defaults. errors: ERR_SYSTEM. returns owned: sched_destroy. */
 MUST_CHECK bool sched_create(struct sched **out, struct rt_engine *engine, struct loop *loop,
                              const struct sched_options *options, struct err *err);
 void sched_destroy(struct sched **sched); /* cancels what still runs, callbacks included */
@@ -66,8 +66,7 @@ void sched_turn(struct sched *sched, u64 wait_ns);
 
 u32 sched_task_count(const struct sched *sched); /* started and not yet done */
 
-/* --- for host functions ------------------------------------------------------------------------
- */
+/* --- for host functions ----------------------------------------------------------------------- */
 
 /* The task the instance runs in. */
 struct sched_task *sched_task_of(const struct rt_instance *instance);

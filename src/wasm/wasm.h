@@ -149,8 +149,8 @@ struct wasm_module {
     u32 declared_data_count; /* of the data count section, or WASM_NONE */
 };
 
-/* Decodes every section and every function's locals and instructions boundaries as far as needed
- * to refuse what is malformed. A malformed name section is ignored, as the specification asks.
+/* Decodes every section, and every function's locals and instructions as far as needed to refuse
+ * what is malformed. A malformed name section is ignored, as the specification asks.
  * borrows: bytes until the module's end. *out is written only on success. */
 MUST_CHECK bool wasm_module_decode(const void *bytes, size_t len, struct arena *arena,
                                    struct wasm_module **out, struct err *err);
