@@ -5,11 +5,6 @@
 #include "codegen/internal.h"
 #include "base/check.h"
 
-static u64 slot(u32 index)
-{
-    return (u64)index * sizeof(union abi_value);
-}
-
 /* Pushes the results of a call: the value or struct it returned, and the slots behind. */
 static void push_results(struct cg_func *f, const struct wasm_func_type *type, LLVMValueRef result)
 {
@@ -17,8 +12,8 @@ static void push_results(struct cg_func *f, const struct wasm_func_type *type, L
     for (u32 i = 0; i < type->result_count; i++) {
         LLVMValueRef value = result;
         if (i >= ABI_REG_RESULTS)
-            value = cg_field_load(m, cg_type_of(m, type->results[i]), cg_func_values(f), slot(i),
-                                  CG_SCOPE_VALUES, "");
+            value = cg_field_load(m, cg_type_of(m, type->results[i]), cg_func_values(f),
+                                  cg_value_offset(i), CG_SCOPE_VALUES, "");
         else if (type->result_count > 1)
             value = LLVMBuildExtractValue(m->builder, result, i, "");
         cg_push(f, value);
@@ -40,7 +35,7 @@ static void emit_call(struct cg_func *f, u32 type_index, LLVMValueRef code, LLVM
         if (cg_placer_next(&placer, type->params[i]))
             args[count++] = operands[i];
         else
-            cg_field_store(m, operands[i], cg_func_values(f), slot(i), CG_SCOPE_VALUES);
+            cg_field_store(m, operands[i], cg_func_values(f), cg_value_offset(i), CG_SCOPE_VALUES);
     }
     LLVMValueRef result =
         cg_call(m, m->signatures[type_index].type, code, CG_CALL_TAIL, args, count);

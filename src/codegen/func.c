@@ -134,8 +134,8 @@ static void add_params(struct cg_func *f)
         if (cg_placer_next(&placer, type))
             value = LLVMGetParam(f->fn, param++);
         else
-            value = cg_field_load(m, cg_type_of(m, type), cg_func_values(f),
-                                  (u64)i * sizeof(union abi_value), CG_SCOPE_VALUES, "");
+            value = cg_field_load(m, cg_type_of(m, type), cg_func_values(f), cg_value_offset(i),
+                                  CG_SCOPE_VALUES, "");
         add_local(f, type, value);
     }
 }
@@ -174,8 +174,7 @@ static void emit_ret(struct cg_func *f)
     u32 count = f->type->result_count;
     LLVMValueRef *results = f->stack + (f->height - count);
     for (u32 i = ABI_REG_RESULTS; i < count; i++)
-        cg_field_store(m, results[i], cg_func_values(f), (u64)i * sizeof(union abi_value),
-                       CG_SCOPE_VALUES);
+        cg_field_store(m, results[i], cg_func_values(f), cg_value_offset(i), CG_SCOPE_VALUES);
     if (count == 0)
         LLVMBuildRetVoid(m->builder);
     else if (count == 1)

@@ -98,6 +98,12 @@ struct cg_placer {
 bool cg_placer_next(struct cg_placer *placer, u8 valtype);
 bool cg_type_has_stacked_params(const struct wasm_func_type *type);
 
+/* Where parameter or result `index` lies in a values area. */
+static inline u64 cg_value_offset(u32 index)
+{
+    return (u64)index * sizeof(union abi_value);
+}
+
 /* ---- access.c: loads and stores of the host's structures, at the builder's place ---- */
 
 void cg_access_mark(struct cg_module *m, LLVMValueRef access, enum cg_scope scope);

@@ -50,11 +50,6 @@ static LLVMValueRef load_builtin(struct stub *stub, u64 offset)
     return cg_field_load_invariant(m, m->type.ptr, builtins, offset, "builtin");
 }
 
-static LLVMValueRef slot_offset(LLVMValueRef values, struct cg_module *m, u32 index)
-{
-    return cg_field_address(m, values, (u64)index * sizeof(union abi_value));
-}
-
 /* ---- traps ---- */
 
 static LLVMValueRef emit_trap(struct cg_module *m, enum abi_trap trap)
@@ -169,8 +164,8 @@ static void gather_args(struct stub *stub, const struct wasm_func_type *type, LL
     for (u32 i = 0; i < type->param_count; i++)
         args[i] = cg_placer_next(&placer, type->params[i])
                       ? LLVMGetParam(stub->fn, param++)
-                      : cg_field_load(m, cg_type_of(m, type->params[i]), slot_offset(values, m, i),
-                                      0, CG_SCOPE_VALUES, "");
+                      : cg_field_load(m, cg_type_of(m, type->params[i]), values, cg_value_offset(i),
+                                      CG_SCOPE_VALUES, "");
 }
 
 static LLVMValueRef load_values(struct stub *stub)
@@ -223,12 +218,12 @@ static u32 spread_args(struct stub *stub, const struct wasm_func_type *type, LLV
     struct cg_placer placer = {0};
     u32 count = 0;
     for (u32 i = 0; i < type->param_count; i++) {
-        LLVMValueRef arg = cg_field_load(m, cg_type_of(m, type->params[i]),
-                                         slot_offset(slots, m, i), 0, CG_SCOPE_VALUES, "");
+        LLVMValueRef arg = cg_field_load(m, cg_type_of(m, type->params[i]), slots,
+                                         cg_value_offset(i), CG_SCOPE_VALUES, "");
         if (cg_placer_next(&placer, type->params[i]))
             args[count++] = arg;
         else
-            cg_field_store(m, arg, slot_offset(values, m, i), 0, CG_SCOPE_VALUES);
+            cg_field_store(m, arg, values, cg_value_offset(i), CG_SCOPE_VALUES);
     }
     return count;
 }
@@ -240,11 +235,11 @@ static void collect_results(struct stub *stub, const struct wasm_func_type *type
     for (u32 i = 0; i < type->result_count; i++) {
         LLVMValueRef value = result;
         if (i >= ABI_REG_RESULTS)
-            value = cg_field_load(m, cg_type_of(m, type->results[i]), slot_offset(values, m, i), 0,
+            value = cg_field_load(m, cg_type_of(m, type->results[i]), values, cg_value_offset(i),
                                   CG_SCOPE_VALUES, "");
         else if (type->result_count > 1)
             value = LLVMBuildExtractValue(m->builder, result, i, "");
-        cg_field_store(m, value, slot_offset(slots, m, i), 0, CG_SCOPE_VALUES);
+        cg_field_store(m, value, slots, cg_value_offset(i), CG_SCOPE_VALUES);
     }
 }
 
