@@ -13,6 +13,7 @@
 #define KEEP_BYTES    (64 * KIB) /* larger buffers are given back between requests */
 #define DISCARD_BYTES (64 * KIB) /* body read only to keep the connection; or lingering */
 #define LINGER_NS     ((u64)2000000000)
+#define DRAIN_NS      ((u64)100000000)  /* for a request that is on its way when the drain begins */
 #define EVICT_NS      ((u64)1000000000) /* silence after which a connection may have to go */
 #define BODY_BYTE_NS  ((u64)1000000)    /* time that a byte of a body wins: 1 KB/s is too slow */
 
@@ -552,12 +553,9 @@ static void conn_timeout(struct loop_timer *timer)
 
 void server_conns_drain(struct worker *w)
 {
-    struct conn *next;
-    for (struct conn *c = w->open_conns.first; c != NULL; c = next) {
-        next = c->next;
+    for (struct conn *c = w->open_conns.first; c != NULL; c = c->next)
         if (c->state == CONN_IDLE)
-            conn_close(c);
-    }
+            set_timeout(c, DRAIN_NS);
 }
 
 void server_conns_destroy(struct worker *w)

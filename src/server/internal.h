@@ -130,7 +130,8 @@ void server_conn_continue(struct conn *conn);
 /* When a request waits without running, the connection watches its wall clock. */
 void server_conn_watch_wall(struct conn *conn);
 
-/* Stop: connections between requests end, the others after their answer. */
+/* Stop: connections between requests end unless a request comes at once, the others after their
+ * answer. */
 void server_conns_drain(struct worker *worker);
 void server_conns_destroy(struct worker *worker);
 

@@ -56,10 +56,21 @@ static void accept_pause_over(struct loop_timer *timer)
 static void refuse_client(struct worker *w)
 {
     fd_close(&w->spare_fd);
-    int fd = accept4(w->config->listener_fd, NULL, NULL, SOCK_CLOEXEC);
+    int fd = accept4(w->listener.fd, NULL, NULL, SOCK_CLOEXEC);
     fd_close(&fd);
     w->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     listen_pause(w);
+}
+
+static bool accept_client(struct worker *w)
+{
+    int fd = accept4(w->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0)
+        return false;
+    board_add(&w->board->accepted, 1);
+    server_conn_open(w, fd);
+    board_set(&w->board->connections, w->connections);
+    return true;
 }
 
 static void accept_clients(struct loop_watch *watch, u32 events)
@@ -74,14 +85,11 @@ static void accept_clients(struct loop_watch *watch, u32 events)
             listen_pause(w);
             return;
         }
-        int fd = accept4(w->config->listener_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS))
-            refuse_client(w);
-        if (fd < 0)
+        if (!accept_client(w)) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+                refuse_client(w);
             return;
-        board_add(&w->board->accepted, 1);
-        server_conn_open(w, fd);
-        board_set(&w->board->connections, w->connections);
+        }
     }
 }
 
@@ -93,6 +101,16 @@ void server_worker_conn_closed(struct worker *w)
 }
 
 /* ---- draining ---- */
+
+/* Who is connected by now is still served, who comes later refused: a queue that nobody reads
+ * would keep clients waiting, and reset them in the end. */
+static void listen_end(struct worker *w)
+{
+    while (w->connections < w->limits->connections && accept_client(w)) {
+    }
+    listen_stop(w);
+    fd_close(&w->listener.fd);
+}
 
 static void drain_over(struct loop_timer *timer)
 {
@@ -107,7 +125,7 @@ static void take_signal(struct loop_watch *watch, u32 events)
     struct signalfd_siginfo info;
     if (read(watch->fd, &info, sizeof info) != (ssize_t)sizeof info || w->draining)
         return;
-    listen_stop(w);
+    listen_end(w);
     w->draining = true;
     server_conns_drain(w);
     loop_timer_start(w->loop, &w->drain_timer, clock_monotonic_ns() + w->limits->drain_ns);

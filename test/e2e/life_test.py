@@ -103,6 +103,44 @@ class Life(unittest.TestCase):
                 self.assertEqual(server.process.wait(PATIENCE_S), 0)
                 self.assertNotIn(b"200", read_all(sock))
 
+    def test_a_drain_serves_who_came_before_it(self):
+        with Server("hello", options=("--workers", "1")) as server:
+            kept = server.open()
+            replies = Replies(kept)
+            kept.sendall(post("/add", "[1,2]"))
+            self.assertEqual(replies.next()[0], 200)
+            worker, = server.workers()
+            os.kill(worker, signal.SIGSTOP)
+            fresh = [server.open() for _ in range(100)]
+            for sock in [kept, *fresh]:
+                sock.sendall(post("/add", "[3,4]"))
+            server.process.send_signal(signal.SIGTERM)
+            os.kill(worker, signal.SIGTERM)
+            os.kill(worker, signal.SIGCONT)
+            for sock in [kept, *fresh]:
+                reply = read_all(sock)
+                self.assertTrue(reply.startswith(b"HTTP/1.1 200 "), reply)
+                sock.close()
+            replies.close()
+            self.assertEqual(server.process.wait(PATIENCE_S), 0)
+
+    def test_a_drain_refuses_who_comes_after_it(self):
+        options = ("--workers", "1", "--cpu-ms", "3600000", "--wall-ms", "3600000", "--drain-ms",
+                   "3600000")
+        with Server("spin", options=options, may_lose_workers=True) as server, \
+                server.open() as busy:
+            def is_refused():
+                try:
+                    server.open().close()
+                    return False
+                except OSError:
+                    return True
+            busy.sendall(post("/spin", "[]"))
+            server.call("/work", 1)
+            server.process.send_signal(signal.SIGTERM)
+            until(is_refused)
+            self.assertIsNone(server.process.poll())  # leaving says it again: that ends all
+
     def test_a_dead_worker_is_replaced(self):
         with Server("hello", options=("--workers", "2"), may_lose_workers=True) as server:
             until(lambda: len(server.workers()) == 2)
