@@ -1,4 +1,5 @@
 #include "base/err.h"
+#include "base/text.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,13 +17,6 @@ static const struct err_info infos[] = {
 };
 static_assert(COUNT_OF(infos) == ERR_COUNT, "every error has a row");
 
-static void make_one_line(char *text)
-{
-    for (unsigned char *c = (unsigned char *)text; *c != 0; c++)
-        if (*c < 0x20 || *c == 0x7f)
-            *c = '?';
-}
-
 static bool set_formatted(struct err *err, enum err_code code, u64 at, const char *format,
                           va_list args, const char *suffix)
 {
@@ -33,7 +27,7 @@ static bool set_formatted(struct err *err, enum err_code code, u64 at, const cha
     int len = vsnprintf(err->text, sizeof err->text, format, args);
     if (suffix != NULL && len >= 0 && (size_t)len < sizeof err->text)
         snprintf(err->text + len, sizeof err->text - (size_t)len, ": %s", suffix);
-    make_one_line(err->text);
+    text_make_plain(err->text, strlen(err->text));
     return false;
 }
 
@@ -71,7 +65,7 @@ bool err_context(struct err *err, const char *format, ...)
     err->text[len + 2 + keep] = 0;
     memcpy(err->text, context, len);
     memcpy(err->text + len, ": ", 2);
-    make_one_line(err->text);
+    text_make_plain(err->text, strlen(err->text));
     return false;
 }
 

@@ -3,6 +3,7 @@
  * all guest and host functions keep.
  */
 #include "base/check.h"
+#include "base/text.h"
 #include "runtime/internal.h"
 
 #define NAME_PRINT_MAX 200u
@@ -138,10 +139,9 @@ void rt_frame_print(const struct rt_frame *frame, struct buf *out)
         buf_add_format(out, "func[%u]", frame->func);
         return;
     }
-    for (u32 i = 0; i < frame->name.len && i < NAME_PRINT_MAX; i++) {
-        u8 c = (u8)frame->name.bytes[i];
-        buf_add_byte(out, c < 0x20 || c == 0x7f ? '?' : c);
-    }
+    size_t from = out->len;
+    buf_add(out, frame->name.bytes, min_u64(frame->name.len, NAME_PRINT_MAX));
+    text_make_plain(out->bytes + from, out->len - from);
     if (frame->name.len > NAME_PRINT_MAX)
         buf_add_text(out, "...");
 }

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "server/internal.h"
 #include <string.h>
 
@@ -51,9 +52,7 @@ static void add_plain_signature(const struct rt_export *func, struct buf *out)
 {
     size_t from = out->len;
     typed_signature_write(func, out);
-    for (size_t i = from; i < out->len; i++)
-        if (out->bytes[i] < 0x20 || out->bytes[i] == 0x7f)
-            out->bytes[i] = '?';
+    text_make_plain(out->bytes + from, out->len - from);
 }
 
 void server_index_curl(const struct endpoint_table *table, const char *url, struct buf *out)
