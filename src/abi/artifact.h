@@ -1,8 +1,9 @@
 /*
  * abi/artifact.h -- the two files of a compiled module. weirc writes them, the runtime loads them.
  *
- * Both end in a trailer {magic, MAC of every byte before the trailer}; the program that ran the
- * compiler adds it, and nothing without a right trailer is opened. Numbers are little-endian.
+ * Both end in a trailer {magic, MAC of the file name and every byte before the trailer}; the
+ * program that ran the compiler adds it, and nothing without a right trailer is opened. Numbers are
+ * little-endian.
  *
  * Code file: an ELF shared object without undefined symbols, constructors, DT_NEEDED, IRELATIVE or
  * text relocations, with one dynamic symbol, ABI_CODE_SYMBOL: a struct abi_code. It depends on

@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include <sodium/crypto_generichash.h>
 #include <sodium/utils.h>
+#include <string.h>
 #include <sys/random.h>
 
 static_assert(sizeof(crypto_generichash_state) <= sizeof(struct digest_state), "state fits");
@@ -34,10 +35,13 @@ void digest_end(struct digest_state *state, struct digest *out)
     crypto_generichash_final(state_of(state), out->bytes, DIGEST_BYTES);
 }
 
-void digest_bytes(const struct digest *key, const void *bytes, size_t len, struct digest *out)
+void digest_file(const struct digest *key, const char *path, const void *bytes, size_t len,
+                 struct digest *out)
 {
     struct digest_state state;
+    const char *slash = strrchr(path, '/'), *name = slash == NULL ? path : slash + 1;
     digest_init(&state, key);
+    digest_add_piece(&state, name, strlen(name));
     digest_add(&state, bytes, len);
     digest_end(&state, out);
 }

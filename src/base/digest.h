@@ -22,8 +22,10 @@ void digest_add(struct digest_state *state, const void *bytes, size_t len);
 void digest_add_piece(struct digest_state *state, const void *bytes, size_t len);
 void digest_end(struct digest_state *state, struct digest *out);
 
-/* The digest, or with a key the MAC, of bytes in one piece. */
-void digest_bytes(const struct digest *key, const void *bytes, size_t len, struct digest *out);
+/* The MAC of a file: of its bytes and of the last part of its path, so that a file which is moved
+ * to another name is not what it says it is. */
+void digest_file(const struct digest *key, const char *path, const void *bytes, size_t len,
+                 struct digest *out);
 bool digest_equal(const struct digest *a, const struct digest *b); /* in constant time */
 void digest_hex(const struct digest *digest, char out[DIGEST_HEX]);
 

@@ -190,7 +190,8 @@ bool proc_cache_file_path(const struct proc_cache *cache, const struct digest *k
 
 /* ---- authenticated files ---- */
 
-static bool trailer_right(const struct proc_cache *cache, const struct file_view *file)
+static bool trailer_right(const struct proc_cache *cache, const char *path,
+                          const struct file_view *file)
 {
     struct abi_trailer trailer;
     if (file->len < sizeof trailer)
@@ -198,7 +199,7 @@ static bool trailer_right(const struct proc_cache *cache, const struct file_view
     size_t len = file->len - sizeof trailer;
     memcpy(&trailer, file->bytes + len, sizeof trailer);
     struct digest mac;
-    digest_bytes(&cache->mac_key, file->bytes, len, &mac);
+    digest_file(&cache->mac_key, path, file->bytes, len, &mac);
     return trailer.magic == ABI_TRAILER_MAGIC && digest_equal(&trailer.mac, &mac);
 }
 
@@ -212,7 +213,7 @@ bool proc_cache_has(const struct proc_cache *cache, const char *path)
         fprintf(stderr, "weir: warning: %s\n", err.text);
         return false;
     }
-    bool ok = trailer_right(cache, &file);
+    bool ok = trailer_right(cache, path, &file);
     file_unmap(&file);
     if (!ok) {
         fprintf(stderr, "weir: warning: %s is damaged; compiling again\n", path);
@@ -221,7 +222,8 @@ bool proc_cache_has(const struct proc_cache *cache, const char *path)
     return ok;
 }
 
-static bool add_trailer(const struct proc_cache *cache, int fd, struct err *err)
+/* path: where the file will be. */
+static bool add_trailer(const struct proc_cache *cache, int fd, const char *path, struct err *err)
 {
     struct file_view file;
     if (!file_map_fd(fd, ARTIFACT_BYTES_MAX, "artifact", &file, err))
@@ -229,7 +231,7 @@ static bool add_trailer(const struct proc_cache *cache, int fd, struct err *err)
     if (file.len == 0)
         return err_set(err, ERR_COMPILE, ERR_NO_AT, "the compiler wrote an empty file");
     struct abi_trailer trailer = {.magic = ABI_TRAILER_MAGIC};
-    digest_bytes(&cache->mac_key, file.bytes, file.len, &trailer.mac);
+    digest_file(&cache->mac_key, path, file.bytes, file.len, &trailer.mac);
     size_t len = file.len;
     file_unmap(&file);
     if (pwrite(fd, &trailer, sizeof trailer, (off_t)len) != (ssize_t)sizeof trailer ||
@@ -252,7 +254,7 @@ bool proc_cache_publish(struct proc_cache *cache, const char *from_path, const c
     int fd = open(from_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return err_sys(err, "the compiler left no file %s", from_path);
-    bool ok = add_trailer(cache, fd, err);
+    bool ok = add_trailer(cache, fd, to_path, err);
     fd_close(&fd);
     if (ok && (rename(from_path, to_path) != 0 || !sync_folder(cache->path)))
         ok = err_sys(err, "cannot store the artifact %s", to_path);

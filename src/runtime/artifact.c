@@ -86,7 +86,7 @@ static bool module_open(struct rt_module *module, const char *path, const struct
     if (module->fd < 0)
         return err_sys(err, "cannot open module file %s", path);
     if (!file_map_fd(module->fd, RT_MODULE_BYTES, "module file", &module->view, err) ||
-        !rt_trailer_check(&module->view, mac_key, "module file", &body_len, err) ||
+        !rt_trailer_check(&module->view, path, mac_key, "module file", &body_len, err) ||
         !rt_module_file_decode(&module->file, &module->arena, module->view.bytes, body_len, err))
         return err_context(err, "%s", path);
     return true;

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool rt_trailer_check(const struct file_view *file, const struct digest *mac_key, const char *what,
-                      size_t *body_len, struct err *err)
+bool rt_trailer_check(const struct file_view *file, const char *path, const struct digest *mac_key,
+                      const char *what, size_t *body_len, struct err *err)
 {
     struct abi_trailer trailer;
     if (file->len < sizeof trailer)
@@ -19,9 +19,10 @@ bool rt_trailer_check(const struct file_view *file, const struct digest *mac_key
     if (trailer.magic != ABI_TRAILER_MAGIC)
         return err_set(err, ERR_ARTIFACT, len, "%s: no trailer", what);
     struct digest mac;
-    digest_bytes(mac_key, file->bytes, len, &mac);
+    digest_file(mac_key, path, file->bytes, len, &mac);
     if (!digest_equal(&mac, &trailer.mac))
-        return err_set(err, ERR_ARTIFACT, len, "%s: not made here, or damaged", what);
+        return err_set(err, ERR_ARTIFACT, len, "%s: not made here, damaged, or under another name",
+                       what);
     *body_len = len;
     return true;
 }
@@ -137,7 +138,7 @@ bool rt_code_load(struct rt_code **out, struct rt_engine *engine, const char *pa
     code->path = strdup(path);
     CHECK(code->path != NULL);
     if (!file_map(path, RT_CODE_BYTES, "code file", &file, err) ||
-        !rt_trailer_check(&file, mac_key, "code file", &body_len, err) ||
+        !rt_trailer_check(&file, path, mac_key, "code file", &body_len, err) ||
         !rt_elf_check(file.bytes, body_len, &elf, err) || !code_open(code, &elf, err))
         goto out;
     code->next = engine->codes;

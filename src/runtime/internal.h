@@ -51,9 +51,11 @@ static inline void *rt_code_at(const struct rt_code *code, i32 offset)
     return offset == 0 ? NULL : (void *)((uintptr_t)code->header + (uintptr_t)(i64)offset);
 }
 
-/* Checks that a file ends in a trailer whose MAC is right. *body_len: the bytes before it. */
-MUST_CHECK bool rt_trailer_check(const struct file_view *file, const struct digest *mac_key,
-                                 const char *what, size_t *body_len, struct err *err);
+/* Checks that the file of this path ends in a trailer whose MAC is right. *body_len: the bytes
+ * before it. */
+MUST_CHECK bool rt_trailer_check(const struct file_view *file, const char *path,
+                                 const struct digest *mac_key, const char *what, size_t *body_len,
+                                 struct err *err);
 
 /* --- module_file.c --------------------------------------------------------------------------- */
 

@@ -82,6 +82,21 @@ static void any_flipped_bit_is_refused(void **state)
     unlink(path);
 }
 
+static void another_name_is_refused(void **state)
+{
+    (void)state;
+    struct proc_cache cache;
+    struct err err = {0};
+    char path[PROC_PATH_MAX], other[PROC_PATH_MAX];
+    assert_true(proc_cache_open(&cache, root, &err));
+    path_in_root(path, "one.module");
+    path_in_root(other, "two.module");
+    publish(&cache, path);
+    assert_int_equal(rename(path, other), 0);
+    assert_false(proc_cache_has(&cache, other));
+    assert_int_equal(access(other, F_OK), -1);
+}
+
 static void a_foreign_folder_is_refused(void **state)
 {
     (void)state;
@@ -137,6 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_files_are_found),
         cmocka_unit_test(any_flipped_bit_is_refused),
+        cmocka_unit_test(another_name_is_refused),
         cmocka_unit_test(a_foreign_folder_is_refused),
         cmocka_unit_test(without_a_home_a_temporary_folder_serves),
     };

@@ -215,7 +215,7 @@ static const struct digest guest_key = {{1, 2, 3}};
 static inline void guest_file_write(const char *path, const void *bytes, size_t len)
 {
     struct abi_trailer trailer = {.magic = ABI_TRAILER_MAGIC};
-    digest_bytes(&guest_key, bytes, len, &trailer.mac);
+    digest_file(&guest_key, path, bytes, len, &trailer.mac);
     unlink(path); /* a code file may be mapped: never change one in place */
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     CHECK(fd >= 0 && fd_write_all(fd, bytes, len) && fd_write_all(fd, &trailer, sizeof trailer));
