@@ -319,18 +319,19 @@ static u32 host_faults(struct rt_instance *instance, u32 a, u32 b)
 /* Runs a child that is to die by a signal; returns the signal. */
 static int death_of(rt_host_code *host, u32 func)
 {
+    struct fixture f;
+    begin(&f, host); /* here, so that somebody is left to take its files away */
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        struct fixture f;
         int null = open("/dev/null", O_WRONLY);
         dup2(null, STDERR_FILENO);
-        begin(&f, host);
         call(&f, func, 0, 0);
         _exit(0);
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
+    end(&f);
     return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
