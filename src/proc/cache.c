@@ -7,10 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ARTIFACT_BYTES_MAX ((u64)4 << 30)
 #define KEY_FILE           "mac.key"
+#define JOB_PREFIX         "job-"
+#define JOB_SECONDS_MAX    (24 * 3600) /* no compile takes so long */
 
 static bool join(char out[PROC_PATH_MAX], const char *folder, const char *name, struct err *err)
 {
@@ -106,6 +109,37 @@ static bool load_key(struct proc_cache *cache, struct err *err)
     return ok;
 }
 
+/* Removes a folder of plain files; what is not one of ours keeps it in place. */
+static void remove_flat_folder(const char *path)
+{
+    DIR *dir = opendir(path);
+    if (dir == NULL)
+        return;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+        unlinkat(dirfd(dir), entry->d_name, 0);
+    closedir(dir);
+    rmdir(path);
+}
+
+/* Job folders whose owner was killed before it could remove them. */
+static void sweep_jobs(const char *path)
+{
+    DIR *dir = opendir(path);
+    if (dir == NULL)
+        return;
+    time_t now = time(NULL);
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        struct stat st;
+        char job[PROC_PATH_MAX];
+        if (strncmp(entry->d_name, JOB_PREFIX, sizeof JOB_PREFIX - 1) == 0 &&
+            fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISDIR(st.st_mode) && now - st.st_mtime > JOB_SECONDS_MAX &&
+            join(job, path, entry->d_name, NULL))
+            remove_flat_folder(job);
+    }
+    closedir(dir);
+}
+
 static bool open_at(struct proc_cache *cache, const char *path, struct err *err)
 {
     *cache = (struct proc_cache){0};
@@ -113,6 +147,7 @@ static bool open_at(struct proc_cache *cache, const char *path, struct err *err)
         return false;
     if (realpath(path, cache->path) == NULL)
         return err_sys(err, "cannot use the folder %s", path);
+    sweep_jobs(cache->path);
     return load_key(cache, err);
 }
 
@@ -146,18 +181,6 @@ bool proc_cache_open(struct proc_cache *cache, const char *path, struct err *err
     return true;
 }
 
-/* Removes a folder of plain files; what is not one of ours keeps it in place. */
-static void remove_flat_folder(const char *path)
-{
-    DIR *dir = opendir(path);
-    if (dir == NULL)
-        return;
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
-        unlinkat(dirfd(dir), entry->d_name, 0);
-    closedir(dir);
-    rmdir(path);
-}
-
 void proc_cache_close(struct proc_cache *cache)
 {
     if (cache->is_temporary)
@@ -167,7 +190,7 @@ void proc_cache_close(struct proc_cache *cache)
 
 bool proc_cache_job_create(struct proc_cache *cache, char out[PROC_PATH_MAX], struct err *err)
 {
-    if (!join(out, cache->path, "job-XXXXXX", err))
+    if (!join(out, cache->path, JOB_PREFIX "XXXXXX", err))
         return false;
     if (mkdtemp(out) == NULL)
         return err_sys(err, "cannot make a folder in %s", cache->path);

@@ -97,6 +97,25 @@ static void another_name_is_refused(void **state)
     assert_int_equal(access(other, F_OK), -1);
 }
 
+static void old_job_folders_are_swept(void **state)
+{
+    (void)state;
+    struct proc_cache cache;
+    struct err err = {0};
+    char old[PROC_PATH_MAX], fresh[PROC_PATH_MAX], file[PROC_PATH_MAX + 8];
+    assert_true(proc_cache_open(&cache, root, &err));
+    assert_true(proc_cache_job_create(&cache, old, &err));
+    assert_true(proc_cache_job_create(&cache, fresh, &err));
+    snprintf(file, sizeof file, "%s/0.code", old);
+    write_file(file, "x", 1);
+    const struct timespec times[] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    assert_int_equal(utimensat(AT_FDCWD, old, times, 0), 0);
+    assert_true(proc_cache_open(&cache, root, &err));
+    assert_int_equal(access(old, F_OK), -1);
+    assert_int_equal(access(fresh, F_OK), 0);
+    proc_cache_job_remove(fresh);
+}
+
 static void a_foreign_folder_is_refused(void **state)
 {
     (void)state;
@@ -153,6 +172,7 @@ int main(void)
         cmocka_unit_test(published_files_are_found),
         cmocka_unit_test(any_flipped_bit_is_refused),
         cmocka_unit_test(another_name_is_refused),
+        cmocka_unit_test(old_job_folders_are_swept),
         cmocka_unit_test(a_foreign_folder_is_refused),
         cmocka_unit_test(without_a_home_a_temporary_folder_serves),
     };
