@@ -11,3 +11,17 @@ void text_make_plain(void *text, size_t len)
             c[i] = '?';
     }
 }
+
+bool text_whole_number(const char *text, u64 max, u64 *out)
+{
+    u64 value = 0;
+    for (const char *c = text; *c != 0; c++) {
+        if (*c < '0' || *c > '9' || value > max)
+            return false;
+        value = value * 10 + (u64)(*c - '0');
+    }
+    if (value < 1 || value > max)
+        return false;
+    *out = value;
+    return true;
+}

@@ -1,5 +1,5 @@
 /*
- * base/text.h -- text from outside on its way to a terminal or a log line.
+ * base/text.h -- text from outside: made safe for a terminal or a log line, read as a number.
  */
 #pragma once
 #include "base/types.h"
@@ -7,3 +7,7 @@
 /* Replaces every control character by question marks, in place: C0, DEL, and C1 in UTF-8 (c2 80 to
  * c2 9f), which terminals obey too. The text stays one line of the same length. */
 void text_make_plain(void *text, size_t len);
+
+/* The whole text as a decimal number from 1 to max (below 10^18): digits only, no sign, no space.
+ */
+MUST_CHECK bool text_whole_number(const char *text, u64 max, u64 *out);

@@ -1,6 +1,6 @@
 #include "cli/cli.h"
+#include "base/text.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct option_row {
@@ -78,9 +78,8 @@ static const struct option_row *find_row(const char *command, const char *name, 
 
 static bool read_count(const char *name, const char *text, u32 max, u32 *out, struct err *err)
 {
-    char *end;
-    unsigned long value = strtoul(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != 0 || value < 1 || value > max)
+    u64 value;
+    if (!text_whole_number(text, max, &value))
         return err_set(err, ERR_USAGE, ERR_NO_AT,
                        "--%s takes a whole number from 1 to %u, not \"%s\"", name, max, text);
     *out = (u32)value;

@@ -1,4 +1,5 @@
 #include "server/worker.h"
+#include "base/text.h"
 #include "base/check.h"
 #include <stdio.h>
 #include <string.h>
@@ -31,19 +32,6 @@ struct server_limits server_limits_default(void)
     return limits;
 }
 
-/* A decimal number from 1 to max; no signs, no spaces. */
-static bool parse_number(const char *text, u64 max, u64 *out)
-{
-    u64 value = 0;
-    for (const char *c = text; *c != 0; c++) {
-        if (*c < '0' || *c > '9' || value > max)
-            return false;
-        value = value * 10 + (u64)(*c - '0');
-    }
-    *out = value;
-    return value >= 1 && value <= max;
-}
-
 bool server_limits_set(struct server_limits *limits, const char *option, const char *text,
                        struct err *err)
 {
@@ -51,7 +39,7 @@ bool server_limits_set(struct server_limits *limits, const char *option, const c
         u64 value;
         if (strcmp(infos[i].option, option) != 0)
             continue;
-        if (!parse_number(text, infos[i].max, &value))
+        if (!text_whole_number(text, infos[i].max, &value))
             return err_set(err, ERR_USAGE, ERR_NO_AT,
                            "--%s takes a whole number from 1 to %llu, not \"%s\"", option,
                            (unsigned long long)infos[i].max, text);

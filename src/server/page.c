@@ -1,5 +1,5 @@
-#include "base/text.h"
 #include "server/internal.h"
+#include "base/text.h"
 #include <string.h>
 
 #define CURL_LINES_MAX 20

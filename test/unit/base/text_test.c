@@ -28,8 +28,40 @@ static void controls_become_question_marks(void **state)
     }
 }
 
+static void whole_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        u64 max, want; /* 0: refused */
+    } cases[] = {
+        {"1", 10, 1},
+        {"10", 10, 10},
+        {"007", 10, 7},
+        {"11", 10, 0},
+        {"0", 10, 0},
+        {"", 10, 0},
+        {"-1", 10, 0},
+        {"+1", 10, 0},
+        {" 1", 10, 0},
+        {"1 ", 10, 0},
+        {"1x", 10, 0},
+        {"0x1", 10, 0},
+        {"18446744073709551617", 10, 0}, /* 2^64 + 1 */
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        u64 value = 0;
+        bool ok = text_whole_number(cases[i].text, cases[i].max, &value);
+        assert_int_equal(ok, cases[i].want != 0);
+        assert_true(value == cases[i].want);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(controls_become_question_marks)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(controls_become_question_marks),
+        cmocka_unit_test(whole_numbers),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
