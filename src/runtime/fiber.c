@@ -301,6 +301,14 @@ NO_RETURN void rt_host_trap(struct rt_instance *instance, const char *message)
     UNREACHABLE();
 }
 
+NO_RETURN void rt_host_end(struct rt_instance *instance, enum abi_trap kind)
+{
+    struct rt_fiber *fiber = instance->fiber;
+    CHECK(fiber != NULL && fiber->state == RT_FIBER_RUNNING);
+    rt_builtin_trap(&fiber->exec, kind);
+    UNREACHABLE();
+}
+
 static void builtin_yield(struct abi_exec *exec)
 {
     leave((struct rt_fiber *)exec, RT_EXIT_PREEMPTED);

@@ -232,3 +232,6 @@ void rt_fiber_suspend(struct rt_instance *instance);
 
 /* Traps with ABI_TRAP_HOST. message: static text. The same rule for what is owned. */
 NO_RETURN void rt_host_trap(struct rt_instance *instance, const char *message);
+
+/* Ends the guest's call with this kind: ABI_TRAP_EXIT, when a program ends itself. The same rule. */
+NO_RETURN void rt_host_end(struct rt_instance *instance, enum abi_trap kind);

@@ -24,7 +24,7 @@ struct sched_task {
     enum task_state state;
     struct rt_fiber *fiber;
     struct sched_call call;
-    u64 cpu_ns, started_ns, queued_ns;
+    u64 cpu_ns, started_ns, queued_ns, slice_start_ns;
     u32 slices;
     u32 level;                        /* its queue, when queued */
     struct sched_task *next, *before; /* in the queue; next also in the free list */
@@ -193,11 +193,26 @@ bool sched_start(struct sched *sched, const struct sched_call *call, struct sche
 
 /* Short tasks are measured by the cheap wall clock, of which a slice counts at most two ticks:
  * time in which the whole process had to wait is not theirs. Long ones are worth a system call. */
+static bool is_exact(const struct sched_task *task)
+{
+    return task->cpu_ns >= EXACT_FROM_NS;
+}
+
+static u64 slice_clock_ns(const struct sched_task *task)
+{
+    return is_exact(task) ? clock_thread_cpu_ns() : clock_monotonic_ns();
+}
+
+static u64 slice_used_ns(const struct sched_task *task)
+{
+    u64 used_ns = slice_clock_ns(task) - task->slice_start_ns;
+    return is_exact(task) ? used_ns : min_u64(used_ns, 2 * SCHED_TICK_NS);
+}
+
 static enum rt_exit slice_run(struct sched_task *task)
 {
     struct sched *sched = task->sched;
-    bool exact = task->cpu_ns >= EXACT_FROM_NS;
-    u64 start_ns = exact ? clock_thread_cpu_ns() : clock_monotonic_ns();
+    task->slice_start_ns = slice_clock_ns(task);
     task->state = TASK_RUNNING;
     task->slices++;
     sched->running = task;
@@ -205,8 +220,7 @@ static enum rt_exit slice_run(struct sched_task *task)
     enum rt_exit exit = rt_fiber_run(task->fiber);
     sched_tick_end(&sched->tick);
     sched->running = NULL;
-    u64 used_ns = (exact ? clock_thread_cpu_ns() : clock_monotonic_ns()) - start_ns;
-    task->cpu_ns += exact ? used_ns : min_u64(used_ns, 2 * SCHED_TICK_NS);
+    task->cpu_ns += slice_used_ns(task);
     return exit;
 }
 
@@ -316,6 +330,16 @@ struct sched_task *sched_task_of(const struct rt_instance *instance)
 struct loop *sched_task_loop(const struct sched_task *task)
 {
     return task->sched->loop;
+}
+
+void *sched_task_guest(const struct sched_task *task)
+{
+    return task->call.guest;
+}
+
+u64 sched_task_cpu_ns(const struct sched_task *task)
+{
+    return task->cpu_ns + (task->state == TASK_RUNNING ? slice_used_ns(task) : 0);
 }
 
 u64 sched_suspend(struct sched_task *task, sched_cancel_fn *cancel, void *arg)

@@ -50,6 +50,7 @@ struct sched_call {
     u64 cpu_ns, wall_ns;          /* limits; 0: none */
     sched_done_fn *done;
     void *arg;
+    void *guest; /* for host functions, sched_task_guest; NULL is allowed */
 };
 
 /* Starts a task; it runs in a later turn. *out may be used for sched_cancel until done is called.
@@ -71,6 +72,8 @@ u32 sched_task_count(const struct sched *sched); /* started and not yet done */
 /* The task the instance runs in. */
 struct sched_task *sched_task_of(const struct rt_instance *instance);
 struct loop *sched_task_loop(const struct sched_task *task);
+void *sched_task_guest(const struct sched_task *task); /* as its call says */
+u64 sched_task_cpu_ns(const struct sched_task *task);  /* processor time so far */
 
 /* Suspends the running task, whose host function calls this, until sched_wake; returns the value
  * given there. If the task is killed meanwhile, cancel(arg) is called and this never returns:
