@@ -14,11 +14,13 @@
  *     the first ABI_REG_RESULTS so, and result i >= ABI_REG_RESULTS in exec->values[i], stored last
  *     before the return and loaded first after it.
  * A value slot has 16 bytes (v128 fits); smaller values use its low bytes, little-endian.
+ * References are integers of 64 bits: 0 is null; a funcref is the address of the function's
+ * canonical struct abi_entry; an externref is whatever the host made it.
  */
 #pragma once
 #include "base/types.h"
 
-#define ABI_VERSION      1
+#define ABI_VERSION      2
 #define ABI_INT_PARAMS   5
 #define ABI_FLOAT_PARAMS 8
 #define ABI_REG_RESULTS  2
@@ -44,15 +46,17 @@ union abi_value {
     u64 u64;
     f32 f32;
     f64 f64;
+    u64 ref;
     u8 v128[16];
 };
 
-/* A callable: table element, imported function, target of a funcref. All zero: null. */
+/* A callable: table element, imported function, target of a funcref. All zero: null. An element of
+ * a table of externref has nothing but its ref. */
 #define ABI_ENTRY_FIELDS(F)                                                                        \
     F(struct abi_entry, void *, code, 0)  /* tailcc code */                                        \
     F(struct abi_entry, void *, ctx, 8)   /* its first argument */                                 \
     F(struct abi_entry, u64, type_id, 16) /* process-wide canonical, never 0 */                    \
-    F(struct abi_entry, u64, spare, 24)
+    F(struct abi_entry, u64, ref, 24) /* as a value: see above */
 struct abi_entry {
 #define F(owner, type, name, offset) type name;
     ABI_ENTRY_FIELDS(F)
@@ -106,19 +110,28 @@ struct abi_exec {
 };
 
 /* Runtime functions that compiled code calls, C convention, in a constant table. trap may be
- * called with no stack left at all; the others only after the ABI_HOST_STACK check. */
+ * called with no stack left at all; the others only after the ABI_HOST_STACK check. Those of
+ * builtin.def may take long: they leave the processor themselves when pending is set. */
 struct abi_vmctx;
+#define ABI_BUILTIN_PARAMS 5 /* of one of builtin.def, at most */
 struct abi_builtins {
     void (*trap)(struct abi_exec *exec, u64 trap); /* does not return */
     void (*yield)(struct abi_exec *exec);          /* called when exec->pending is not 0 */
-    /* delta and result in pages; UINT64_MAX: refused. spec: core/exec, memory.grow */
-    u64 (*memory_grow)(struct abi_vmctx *ctx, u64 memory, u64 delta);
+#define ABI_U64_1 u64
+#define ABI_U64_2 ABI_U64_1, u64
+#define ABI_U64_3 ABI_U64_2, u64
+#define ABI_U64_4 ABI_U64_3, u64
+#define ABI_U64_5 ABI_U64_4, u64
+#define BUILTIN(name, count, params) u64 (*name)(struct abi_vmctx * ctx, ABI_U64_##count);
+#include "abi/builtin.def"
+#undef BUILTIN
 };
 
 /* The context of an instance: this header, then arrays laid out by abi_layout_make. */
 #define ABI_VMCTX_FIELDS(F)                                                                        \
     F(struct abi_vmctx, struct abi_exec *, exec, 0) /* set while on a fiber */                     \
-    F(struct abi_vmctx, const struct abi_builtins *, builtins, 8)
+    F(struct abi_vmctx, const struct abi_builtins *, builtins, 8)                                  \
+    F(struct abi_vmctx, void *, instance, 16) /* the runtime's */
 struct abi_vmctx {
 #define F(owner, type, name, offset) type name;
     ABI_VMCTX_FIELDS(F)
@@ -148,13 +161,14 @@ ABI_EXEC_FIELDS(F)
 ABI_VMCTX_FIELDS(F)
 ABI_HOST_FIELDS(F)
 #undef F
-static_assert(offsetof(struct abi_builtins, memory_grow) == 16, "abi: builtins moved");
+static_assert(offsetof(struct abi_builtins, yield) == 8, "abi: builtins moved");
 static_assert(sizeof(struct abi_entry) == 32 && sizeof(union abi_value) == 16, "abi: sizes");
 static_assert(sizeof(struct abi_memory) == 32 && sizeof(struct abi_table) == 32, "abi: sizes");
 
 /* Byte offsets of the arrays behind the context header, and the whole size. */
 struct abi_counts {
     u32 memories, tables, globals, func_imports, types; /* imported ones included */
+    u32 refs;                                           /* functions that code refers to */
 };
 struct abi_layout {
     u64 memories;     /* struct abi_memory_ref[], memory 0 first */
@@ -163,6 +177,8 @@ struct abi_layout {
                          pointer to the exporter's union abi_value */
     u64 func_imports; /* struct abi_entry[] */
     u64 type_ids;     /* u64[]: canonical id of each type of the module */
+    u64 refs;         /* u64[]: the funcref of every function that ref.func names in code, in the
+                         order of the module file's list of them */
     u64 size_bytes;
 };
 
@@ -174,6 +190,7 @@ static inline struct abi_layout abi_layout_make(struct abi_counts counts)
     at.globals = round_up(at.tables + (u64)counts.tables * sizeof(struct abi_table *), 16);
     at.func_imports = round_up(at.globals + (u64)counts.globals * sizeof(union abi_value), 32);
     at.type_ids = at.func_imports + (u64)counts.func_imports * sizeof(struct abi_entry);
-    at.size_bytes = round_up(at.type_ids + (u64)counts.types * sizeof(u64), 64);
+    at.refs = at.type_ids + (u64)counts.types * sizeof(u64);
+    at.size_bytes = round_up(at.refs + (u64)counts.refs * sizeof(u64), 64);
     return at;
 }

@@ -18,6 +18,8 @@
  *   memory imports  list of {text module, text field, u64 min, u64 max, u32 kind}   in pages
  *   global imports  list of {text module, text field, u8 valtype, u8 mutable}
  *   funcs           list of {u32 type, text name}          defined ones; name may be empty
+ *   refs            list of u32 function index             those that ref.func names in code,
+ *                   ascending; their place is that in the context's array refs
  *   tables          list of {u8 reftype, u64 min, u64 max}
  *   memories        list of {u64 min, u64 max, u32 kind}   kind as in struct abi_memory
  *   globals         list of {u8 valtype, u8 mutable, expr}
@@ -32,7 +34,9 @@
  *                   instantiation, when it is the module's own and every active segment has a
  *                   constant offset within it and below ABI_IMAGE_MAX; length 0 otherwise
  *   expr: u8 kind: 0 constant + 16 bytes (union abi_value), 1 global.get + u32, 2 ref.func + u32,
- *                   3 ref.null
+ *                   3 ref.null, 4 u32 count (3 to ABI_EXPR_MAX) + as many terms in postfix order
+ *   term: an expr of kind 0 or 1, or u8 5 i32.add, 6 i32.sub, 7 i32.mul, 8 i64.add, 9 i64.sub,
+ *                   10 i64.mul: of the two values before it
  */
 #pragma once
 #include "abi/abi.h"
@@ -60,6 +64,7 @@ struct abi_code {
 typedef void abi_entry_fn(void *code, void *ctx, union abi_value *values);
 
 #define ABI_IMAGE_MAX ((u64)256 << 20)
+#define ABI_EXPR_MAX  1000 /* terms of a constant expression */
 
 #define ABI_TRAILER_MAGIC 0x3143414d52494557ull /* "WEIRMAC1" */
 struct abi_trailer {

@@ -1,5 +1,5 @@
 /*
- * codegen/emit_memory.c -- loads, stores, memory.size and memory.grow.
+ * codegen/emit_memory.c -- loads, stores and memory.size.
  * spec: core/exec/instructions, memory instructions
  *
  * The reservation around a memory catches what lies outside: an index of 32 bits plus an offset
@@ -107,16 +107,4 @@ void cg_emit_memory_size(struct cg_func *f, const struct wasm_instr *instr,
     LLVMValueRef page_log2 = cg_const_i64(m, (u64)__builtin_ctz(ABI_PAGE_BYTES));
     LLVMValueRef pages = LLVMBuildLShr(m->builder, bytes, page_log2, "");
     cg_push(f, LLVMBuildTrunc(m->builder, pages, m->type.i32, ""));
-}
-
-void cg_emit_memory_grow(struct cg_func *f, const struct wasm_instr *instr,
-                         const struct cg_row *row)
-{
-    (void)row;
-    struct cg_module *m = f->m;
-    LLVMValueRef delta = LLVMBuildZExt(m->builder, cg_pop(f), m->type.i64, "");
-    LLVMValueRef args[] = {f->ctx, cg_const_i64(m, instr->index), delta};
-    LLVMValueRef pages = cg_call(m, LLVMGlobalGetValueType(m->memory_grow), m->memory_grow,
-                                 CG_CALL_C, args, COUNT_OF(args));
-    cg_push(f, LLVMBuildTrunc(m->builder, pages, m->type.i32, "")); /* refused: -1 */
 }

@@ -34,6 +34,14 @@ struct cg_signature {
     LLVMTypeRef result; /* void, one value, or a struct of two */
 };
 
+/* The runtime's part of some instructions: abi/builtin.def. */
+enum cg_builtin {
+#define BUILTIN(name, count, params) CG_BUILTIN_##name,
+#include "abi/builtin.def"
+#undef BUILTIN
+    CG_BUILTIN_COUNT
+};
+
 struct cg_types {
     LLVMTypeRef none, i1, i8, i16, i32, i64, f32, f64, ptr;
 };
@@ -60,7 +68,8 @@ struct cg_module {
     LLVMValueRef *entries;           /* per type; NULL: none */
     LLVMValueRef *host_calls;        /* per type; NULL: none */
     LLVMValueRef traps[ABI_TRAP_COUNT];
-    LLVMValueRef trap_call_indirect, memory_grow;
+    LLVMValueRef trap_call_indirect;
+    LLVMValueRef builtins[CG_BUILTIN_COUNT];
     LLVMValueRef intrinsics[WASM_OP_COUNT]; /* declared when first used */
     LLVMValueRef hidden[2][CG_HIDDEN_COUNT];
     unsigned invariant_kind, scope_kind, noalias_kind; /* metadata kinds */

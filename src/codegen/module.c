@@ -181,7 +181,8 @@ static bool module_init(struct cg_module *m, struct cg *cg, const struct wasm_mo
                                                     .tables = wasm->table_count,
                                                     .globals = wasm->global_count,
                                                     .func_imports = wasm->func_import_count,
-                                                    .types = wasm->type_count});
+                                                    .types = wasm->type_count,
+                                                    .refs = wasm->ref_count});
     arena_init(&m->arena, ARENA_MAX_BYTES);
     m->llvm = LLVMContextCreate();
     LLVMContextSetDiscardValueNames(m->llvm, !keep_names);

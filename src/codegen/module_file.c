@@ -5,6 +5,7 @@
  * segment at a high address costs address space and not disk.
  */
 #include "codegen/internal.h"
+#include "base/check.h"
 #include "base/file.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,8 @@
 #define EXPR_GLOBAL       1
 #define EXPR_REF_FUNC     2
 #define EXPR_REF_NULL     3
+#define EXPR_TERMS        4
+#define EXPR_I32_ADD      5 /* and what follows it in term_kind */
 #define MEMORY_KIND_PLAIN 0u
 
 static void add_u32(struct buf *buf, u32 value)
@@ -49,6 +52,16 @@ static void add_limits(struct buf *buf, struct wasm_limits limits)
     add_u64(buf, limits.max);
 }
 
+static u8 term_kind(enum wasm_op op)
+{
+    static const enum wasm_op ops[] = {WASM_OP_I32_ADD, WASM_OP_I32_SUB, WASM_OP_I32_MUL,
+                                       WASM_OP_I64_ADD, WASM_OP_I64_SUB, WASM_OP_I64_MUL};
+    for (u32 i = 0; i < COUNT_OF(ops); i++)
+        if (ops[i] == op)
+            return (u8)(EXPR_I32_ADD + i);
+    UNREACHABLE();
+}
+
 static void add_expr(struct buf *buf, const struct wasm_const *expr)
 {
     switch (expr->kind) {
@@ -66,6 +79,14 @@ static void add_expr(struct buf *buf, const struct wasm_const *expr)
         add_u32(buf, expr->index);
         break;
     case WASM_CONST_REF_NULL: buf_add_byte(buf, EXPR_REF_NULL); break;
+    case WASM_CONST_TERMS:
+        static_assert((int)WASM_MAX_CONST_TERMS <= ABI_EXPR_MAX, "as many as the runtime takes");
+        buf_add_byte(buf, EXPR_TERMS);
+        add_u32(buf, expr->index);
+        for (u32 i = 0; i < expr->index; i++)
+            add_expr(buf, &expr->terms[i]);
+        break;
+    case WASM_CONST_OP: buf_add_byte(buf, term_kind(expr->op)); break;
     }
 }
 
@@ -111,6 +132,9 @@ static void add_definitions(struct buf *buf, const struct wasm_module *m)
         add_u32(buf, m->funcs[i].type);
         add_text(buf, m->funcs[i].name);
     }
+    add_u32(buf, m->ref_count);
+    for (u32 i = 0; i < m->ref_count; i++)
+        add_u32(buf, m->refs[i]);
     add_u32(buf, m->table_count - m->table_import_count);
     for (u32 i = m->table_import_count; i < m->table_count; i++) {
         buf_add_byte(buf, m->tables[i].type);

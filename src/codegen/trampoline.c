@@ -3,7 +3,7 @@
  *
  *   trap_<kind>          cold and never returning: hands the trap to the runtime
  *   trap_call_indirect   finds out which of the three traps of call_indirect it is
- *   memory_grow          calls the runtime's builtin
+ *   memory_grow, ...     call the runtime's part of an instruction: abi/builtin.def
  *   entry_<type>         from C into a guest function of this type (abi_entry_fn)
  *   host_<type>          from guest code to a host function of this type
  *
@@ -121,20 +121,6 @@ static void check_headroom(struct stub *stub)
     stub_trap_if(stub, low, ABI_TRAP_STACK_EXHAUSTED);
 }
 
-/* i64 memory_grow(ctx, memory, delta) */
-static void emit_memory_grow(struct cg_module *m)
-{
-    LLVMTypeRef params[] = {m->type.ptr, m->type.i64, m->type.i64};
-    LLVMTypeRef type = LLVMFunctionType(m->type.i64, params, 3, false);
-    struct stub stub = stub_begin(m, "memory_grow", type, CG_CALL_C);
-    stub_find_exec(&stub, LLVMGetParam(stub.fn, 0));
-    check_headroom(&stub);
-    LLVMValueRef args[] = {stub.ctx, LLVMGetParam(stub.fn, 1), LLVMGetParam(stub.fn, 2)};
-    LLVMValueRef builtin = load_builtin(&stub, offsetof(struct abi_builtins, memory_grow));
-    LLVMBuildRet(m->builder, cg_call(m, type, builtin, CG_CALL_C, args, 3));
-    m->memory_grow = stub.fn;
-}
-
 static void yield_if_pending(struct stub *stub)
 {
     struct cg_module *m = stub->m;
@@ -151,6 +137,35 @@ static void yield_if_pending(struct stub *stub)
     cg_call(m, type, builtin, CG_CALL_C, &stub->exec, 1);
     LLVMBuildBr(m->builder, stay);
     LLVMPositionBuilderAtEnd(m->builder, stay);
+}
+
+static const struct {
+    const char *name;
+    u64 offset; /* in struct abi_builtins */
+    u32 count;  /* parameters behind the context */
+} builtins[CG_BUILTIN_COUNT] = {
+#define BUILTIN(name, count, params) {#name, offsetof(struct abi_builtins, name), count},
+#include "abi/builtin.def"
+#undef BUILTIN
+};
+
+static void emit_builtin(struct cg_module *m, enum cg_builtin which)
+{
+    LLVMTypeRef params[1 + ABI_BUILTIN_PARAMS] = {m->type.ptr};
+    LLVMValueRef args[1 + ABI_BUILTIN_PARAMS];
+    u32 count = 1 + builtins[which].count;
+    for (u32 i = 1; i < count; i++)
+        params[i] = m->type.i64;
+    LLVMTypeRef type = LLVMFunctionType(m->type.i64, params, count, false);
+    struct stub stub = stub_begin(m, builtins[which].name, type, CG_CALL_C);
+    LLVMGetParams(stub.fn, args);
+    stub_find_exec(&stub, args[0]);
+    check_headroom(&stub);
+    LLVMValueRef builtin = load_builtin(&stub, builtins[which].offset);
+    LLVMValueRef result = cg_call(m, type, builtin, CG_CALL_C, args, count);
+    yield_if_pending(&stub);
+    LLVMBuildRet(m->builder, result);
+    m->builtins[which] = stub.fn;
 }
 
 /* The Wasm arguments of a guest-convention function in order: its parameters, or slots of values.
@@ -274,7 +289,8 @@ static void remove_if_unused(LLVMValueRef *stub)
 
 void cg_stubs_trim(struct cg_module *m)
 {
-    remove_if_unused(&m->memory_grow); /* users of traps before traps */
+    for (u32 i = 0; i < CG_BUILTIN_COUNT; i++) /* users of traps before traps */
+        remove_if_unused(&m->builtins[i]);
     remove_if_unused(&m->trap_call_indirect);
     for (u32 i = 1; i < ABI_TRAP_COUNT; i++)
         remove_if_unused(&m->traps[i]);
@@ -286,7 +302,8 @@ void cg_stubs_emit(struct cg_module *m)
     for (u32 i = 1; i < ABI_TRAP_COUNT; i++)
         m->traps[i] = emit_trap(m, (enum abi_trap)i);
     emit_trap_call_indirect(m);
-    emit_memory_grow(m);
+    for (u32 i = 0; i < CG_BUILTIN_COUNT; i++)
+        emit_builtin(m, (enum cg_builtin)i);
     for (u32 i = 0; i < w->func_count; i++) {
         u32 type = w->funcs[i].type;
         if (m->entries[type] == NULL)

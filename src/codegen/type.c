@@ -9,6 +9,8 @@ LLVMTypeRef cg_type_of(const struct cg_module *m, u8 valtype)
     case WASM_I64: return m->type.i64;
     case WASM_F32: return m->type.f32;
     case WASM_F64: return m->type.f64;
+    case WASM_FUNCREF:
+    case WASM_EXTERNREF: return m->type.i64;
     default: UNREACHABLE();
     }
 }

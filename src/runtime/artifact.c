@@ -54,7 +54,8 @@ static bool check_agreement(const struct rt_module *module, struct err *err)
     if (file->start != UINT32_MAX && code->entries[rt_module_func_type(module, file->start)] == 0)
         return err_set(err, ERR_ARTIFACT, ERR_NO_AT, "code file: no entry for the start function");
     for (u32 i = 0; i < rt_import_count(module, RT_EXTERN_FUNC); i++)
-        if (code->host_calls[rt_module_func_type(module, i)] == 0)
+        if (file->types[rt_module_func_type(module, i)].result_count <= 1 &&
+            code->host_calls[rt_module_func_type(module, i)] == 0)
             return err_set(err, ERR_ARTIFACT, ERR_NO_AT, "code file: no stub for import %u", i);
     return true;
 }
@@ -123,6 +124,7 @@ bool rt_module_load(struct rt_module **out, struct rt_engine *engine, const char
         .globals = file->global_count + rt_import_count(module, RT_EXTERN_GLOBAL),
         .func_imports = imports,
         .types = file->type_count,
+        .refs = file->ref_count,
     });
     engine->module_count++;
     *out = module;

@@ -309,21 +309,7 @@ NO_RETURN void rt_host_end(struct rt_instance *instance, enum abi_trap kind)
     UNREACHABLE();
 }
 
-static void builtin_yield(struct abi_exec *exec)
+void rt_builtin_yield(struct abi_exec *exec)
 {
     leave((struct rt_fiber *)exec, RT_EXIT_PREEMPTED);
 }
-
-static u64 builtin_memory_grow(struct abi_vmctx *ctx, u64 memory, u64 delta)
-{
-    struct abi_layout layout = abi_layout_make((struct abi_counts){0});
-    const struct abi_memory_ref *refs =
-        (const struct abi_memory_ref *)(void *)((u8 *)ctx + layout.memories);
-    return rt_memory_grow((struct rt_memory *)refs[memory].memory, delta);
-}
-
-const struct abi_builtins rt_builtins = {
-    .trap = rt_builtin_trap,
-    .yield = builtin_yield,
-    .memory_grow = builtin_memory_grow,
-};

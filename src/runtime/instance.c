@@ -34,17 +34,41 @@ struct abi_entry *rt_ctx_func_imports(const struct rt_instance *instance)
     return ctx_at(instance, instance->module->layout.func_imports);
 }
 
+static struct abi_entry make_entry(const struct rt_instance *instance, u32 defined)
+{
+    const struct rt_module *module = instance->module;
+    return (struct abi_entry){
+        .code = rt_code_at(module->code, module->code->funcs[defined]),
+        .ctx = instance->ctx,
+        .type_id = module->file.type_ids[module->file.funcs[defined].type],
+    };
+}
+
 struct abi_entry rt_instance_entry(const struct rt_instance *instance, u32 func)
 {
     const struct rt_module *module = instance->module;
     u32 imports = rt_import_count(module, RT_EXTERN_FUNC);
     if (func < imports)
         return rt_ctx_func_imports(instance)[func];
-    return (struct abi_entry){
-        .code = rt_code_at(module->code, module->code->funcs[func - imports]),
-        .ctx = instance->ctx,
-        .type_id = module->file.type_ids[rt_module_func_type(module, func)],
-    };
+    u32 place = module->file.places[func - imports];
+    return place != UINT32_MAX ? instance->entries[place] : make_entry(instance, func - imports);
+}
+
+/* The entries of functions that may become references, and where code finds them. */
+static void fill_entries(struct rt_instance *instance)
+{
+    const struct rt_module *module = instance->module;
+    const struct rt_module_file *file = &module->file;
+    for (u32 i = 0; i < file->func_count; i++) {
+        if (file->places[i] == UINT32_MAX)
+            continue;
+        struct abi_entry *entry = &instance->entries[file->places[i]];
+        *entry = make_entry(instance, i);
+        entry->ref = (u64)(uintptr_t)entry;
+    }
+    u64 *refs = ctx_at(instance, module->layout.refs);
+    for (u32 i = 0; i < file->ref_count; i++)
+        refs[i] = rt_instance_entry(instance, file->refs[i]).ref;
 }
 
 union abi_value *rt_instance_global(const struct rt_instance *instance, u32 index)
@@ -55,25 +79,65 @@ union abi_value *rt_instance_global(const struct rt_instance *instance, u32 inde
     return (union abi_value *)(uintptr_t)slot->u64;
 }
 
-static union abi_value evaluate(const struct rt_instance *instance, const struct rt_expr *expr)
+static u64 ref_of(const struct rt_instance *instance, u32 func)
+{
+    return rt_instance_entry(instance, func).ref;
+}
+
+/* Terms in postfix order: the decoder has made sure that operands are there. */
+static union abi_value evaluate_terms(const struct rt_instance *instance,
+                                      const struct rt_expr *expr)
+{
+    union abi_value stack[ABI_EXPR_MAX];
+    u32 height = 0;
+    for (u32 i = 0; i < expr->index; i++) {
+        const struct rt_expr *term = &expr->terms[i];
+        if (term->kind < RT_EXPR_I32_ADD) {
+            stack[height++] = rt_instance_evaluate(instance, term);
+            continue;
+        }
+        height--;
+        CHECK(height > 0);
+        u64 left = stack[height - 1].u64, right = stack[height].u64;
+        bool is_add = term->kind == RT_EXPR_I32_ADD || term->kind == RT_EXPR_I64_ADD;
+        bool is_sub = term->kind == RT_EXPR_I32_SUB || term->kind == RT_EXPR_I64_SUB;
+        u64 value = is_add ? left + right : is_sub ? left - right : left * right;
+        bool is_32 = term->kind <= RT_EXPR_I32_MUL;
+        stack[height - 1] = (union abi_value){.u64 = is_32 ? (u32)value : value};
+    }
+    CHECK(height == 1);
+    return stack[0];
+}
+
+union abi_value rt_instance_evaluate(const struct rt_instance *instance, const struct rt_expr *expr)
 {
     if (expr->kind == RT_EXPR_GLOBAL)
         return *rt_instance_global(instance, expr->index);
+    if (expr->kind == RT_EXPR_FUNC)
+        return (union abi_value){.ref = ref_of(instance, expr->index)};
+    if (expr->kind == RT_EXPR_TERMS)
+        return evaluate_terms(instance, expr);
     return expr->value;
+}
+
+void rt_instance_copy_elems(const struct rt_instance *instance, struct rt_table *table, u64 to,
+                            const struct rt_elem *elem, u64 from, u64 count)
+{
+    for (u64 i = 0; i < count; i++) {
+        u64 ref = rt_instance_evaluate(instance, &elem->items[from + i]).ref;
+        table->abi.entries[to + i] = rt_ref_entry(elem->reftype, ref);
+    }
 }
 
 static bool fill_elem(struct rt_instance *instance, u32 index, struct err *err)
 {
     const struct rt_elem *elem = &instance->module->file.elems[index];
-    struct abi_table *table = rt_ctx_tables(instance)[elem->table];
-    u64 at = evaluate(instance, &elem->at).u32;
-    if (at > table->len || elem->item_count > table->len - at)
+    struct rt_table *table = (struct rt_table *)rt_ctx_tables(instance)[elem->table];
+    u64 at = rt_instance_evaluate(instance, &elem->at).u32;
+    if (at > table->abi.len || elem->item_count > table->abi.len - at)
         return err_set(err, ERR_TRAP, ERR_NO_AT, "element segment %u: out of bounds table access",
                        index);
-    for (u32 i = 0; i < elem->item_count; i++)
-        table->entries[at + i] = elem->items[i].kind == RT_EXPR_FUNC
-                                     ? rt_instance_entry(instance, elem->items[i].index)
-                                     : (struct abi_entry){0};
+    rt_instance_copy_elems(instance, table, at, elem, 0, elem->item_count);
     return true;
 }
 
@@ -81,7 +145,7 @@ static bool fill_data(struct rt_instance *instance, u32 index, struct err *err)
 {
     const struct rt_data *data = &instance->module->file.data[index];
     const struct abi_memory *memory = rt_ctx_memories(instance)[data->memory].memory;
-    u64 at = evaluate(instance, &data->at).u32;
+    u64 at = rt_instance_evaluate(instance, &data->at).u32;
     if (at > memory->size_bytes || data->len > memory->size_bytes - at)
         return err_set(err, ERR_TRAP, ERR_NO_AT, "data segment %u: out of bounds memory access",
                        index);
@@ -96,7 +160,7 @@ static void fill_globals(struct rt_instance *instance)
     union abi_value *globals = rt_ctx_globals(instance);
     u32 imported = rt_import_count(instance->module, RT_EXTERN_GLOBAL);
     for (u32 i = 0; i < file->global_count; i++)
-        globals[imported + i] = evaluate(instance, &file->globals[i].init);
+        globals[imported + i] = rt_instance_evaluate(instance, &file->globals[i].init);
 }
 
 static bool fill_tables(struct rt_instance *instance, struct err *err)
@@ -105,11 +169,6 @@ static bool fill_tables(struct rt_instance *instance, struct err *err)
     for (u32 i = 0; i < file->elem_count; i++)
         if (file->elems[i].mode == RT_SEGMENT_ACTIVE && !fill_elem(instance, i, err))
             return false;
-    for (u32 i = 0; i < file->table_count; i++) {
-        struct rt_table *table = &instance->tables[i];
-        memcpy(table->entries + table->abi.len + 1, table->entries,
-               table->abi.len * sizeof *table->entries);
-    }
     return true;
 }
 
@@ -120,20 +179,6 @@ static bool fill_memories(struct rt_instance *instance, struct err *err)
     for (u32 i = 0; i < file->data_count; i++)
         if (file->data[i].mode == RT_SEGMENT_ACTIVE && !fill_data(instance, i, err))
             return false;
-    return true;
-}
-
-/* entries[len] stays null: see struct abi_table. */
-static bool table_create(struct rt_table *table, const struct rt_table_type *type, struct err *err)
-{
-    u64 len = type->limits.min;
-    table->entries = calloc(2 * (len + 1), sizeof *table->entries);
-    if (table->entries == NULL)
-        return err_set(err, ERR_LIMIT, ERR_NO_AT, "no memory for a table of %llu elements",
-                       (unsigned long long)len);
-    table->declared_max = type->limits.max;
-    table->abi = (struct abi_table){
-        .entries = table->entries, .len = len, .max = min_u64(type->limits.max, RT_TABLE_LEN_MAX)};
     return true;
 }
 
@@ -152,7 +197,7 @@ static bool create_parts(struct rt_instance *instance, struct err *err)
     }
     imported = rt_import_count(module, RT_EXTERN_TABLE);
     for (u32 i = 0; i < file->table_count; i++) {
-        if (!table_create(&instance->tables[i], &file->tables[i], err))
+        if (!rt_table_create(&instance->tables[i], &file->tables[i], err))
             return false;
         rt_ctx_tables(instance)[imported + i] = &instance->tables[i].abi;
     }
@@ -166,15 +211,33 @@ static bool allocate(struct rt_instance *instance, struct err *err)
     instance->memories = calloc(module->file.memory_count + 1u, sizeof *instance->memories);
     instance->tables = calloc(module->file.table_count + 1u, sizeof *instance->tables);
     instance->hosts = calloc(rt_import_count(module, RT_EXTERN_FUNC) + 1u, sizeof *instance->hosts);
+    instance->entries = calloc(module->file.entry_count + 1u, sizeof *instance->entries);
+    instance->data_dropped = calloc(module->file.data_count + 1u, sizeof(bool));
+    instance->elem_dropped = calloc(module->file.elem_count + 1u, sizeof(bool));
     if (instance->ctx == NULL || instance->memories == NULL || instance->tables == NULL ||
-        instance->hosts == NULL)
+        instance->hosts == NULL || instance->entries == NULL || instance->data_dropped == NULL ||
+        instance->elem_dropped == NULL)
         return err_set(err, ERR_LIMIT, ERR_NO_AT, "no memory for an instance");
     memset(instance->ctx, 0, module->layout.size_bytes);
     instance->ctx->builtins = &rt_builtins;
+    instance->ctx->instance = instance;
     u64 *type_ids = ctx_at(instance, module->layout.type_ids);
     for (u32 i = 0; i < module->file.type_count; i++)
         type_ids[i] = module->file.type_ids[i];
     return true;
+}
+
+/* A segment did not fit. What earlier ones wrote into imported tables stays and may be called: the
+ * instance then lives as long as one that it is linked to. */
+static void give_up(struct rt_instance *instance)
+{
+    struct rt_instance *other = instance->group_next;
+    if (other == instance) {
+        rt_instance_destroy(&instance);
+        return;
+    }
+    instance->kept_next = other->kept;
+    other->kept = instance;
 }
 
 bool rt_instance_create(struct rt_instance **out, struct rt_module *module,
@@ -196,9 +259,10 @@ bool rt_instance_create(struct rt_instance **out, struct rt_module *module,
         rt_instance_destroy(&instance);
         return false;
     }
+    fill_entries(instance);
     fill_globals(instance);
     if (!fill_tables(instance, err) || !fill_memories(instance, err)) {
-        rt_instance_destroy(&instance);
+        give_up(instance);
         return false;
     }
     *out = instance;
@@ -217,14 +281,36 @@ void rt_instance_destroy(struct rt_instance **instance)
     for (u32 i = 0; old->memories != NULL && i < old->module->file.memory_count; i++)
         rt_memory_destroy(&old->memories[i]);
     for (u32 i = 0; old->tables != NULL && i < old->module->file.table_count; i++)
-        free(old->tables[i].entries);
+        rt_table_destroy(&old->tables[i]);
+    while (old->kept != NULL) {
+        struct rt_instance *kept = old->kept;
+        old->kept = kept->kept_next;
+        rt_instance_destroy(&kept);
+    }
     free(old->memories);
     free(old->tables);
+    free(old->entries);
+    free(old->data_dropped);
+    free(old->elem_dropped);
     free(old->hosts);
     free(old->ctx);
     old->module->engine->instance_count--;
     rt_module_release(&old->module);
     free(old);
+}
+
+/* Tables that the guest changed are filled anew; so are those it left alone, if there is one. */
+static bool reset_tables(struct rt_instance *instance)
+{
+    const struct rt_module_file *file = &instance->module->file;
+    bool changed = false;
+    for (u32 i = 0; i < file->table_count; i++)
+        changed |= instance->tables[i].changed;
+    if (!changed)
+        return true;
+    for (u32 i = 0; i < file->table_count; i++)
+        rt_table_reset(&instance->tables[i]);
+    return fill_tables(instance, NULL);
 }
 
 bool rt_instance_reset(struct rt_instance *instance)
@@ -234,14 +320,14 @@ bool rt_instance_reset(struct rt_instance *instance)
     for (u32 i = 0; i < module->file.memory_count; i++)
         if (!rt_memory_reset(module->engine, &instance->memories[i]))
             return false;
-    for (u32 i = 0; i < module->file.table_count; i++) {
-        struct rt_table *table = &instance->tables[i];
-        u64 entries = table->abi.len + 1;
-        memcpy(table->entries, table->entries + entries, entries * sizeof *table->entries);
-    }
     instance->started = !rt_module_has_start(module);
     fill_globals(instance);
-    return fill_memories(instance, NULL);
+    if (instance->any_dropped) {
+        memset(instance->data_dropped, 0, module->file.data_count * sizeof(bool));
+        memset(instance->elem_dropped, 0, module->file.elem_count * sizeof(bool));
+        instance->any_dropped = false;
+    }
+    return reset_tables(instance) && fill_memories(instance, NULL);
 }
 
 bool rt_global_read(const struct rt_instance *instance, const char *name, union abi_value *out)

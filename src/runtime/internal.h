@@ -14,7 +14,7 @@
 #define RT_SLOT_MAPPINGS  5 /* guard, image, zeroed rest, stack, stack guard */
 #define RT_MODULE_BYTES   (512 * MIB)
 #define RT_CODE_BYTES     (2 * GIB)
-#define RT_TABLE_LEN_MAX  ((u64)10000000)
+#define RT_TABLE_LEN_MAX  ((u64)10000000) /* elements of all tables of an instance */
 
 /* --- elf.c ----------------------------------------------------------------------------------- */
 
@@ -59,11 +59,25 @@ MUST_CHECK bool rt_trailer_check(const struct file_view *file, const char *path,
 
 /* --- module_file.c --------------------------------------------------------------------------- */
 
-enum rt_expr_kind { RT_EXPR_VALUE, RT_EXPR_GLOBAL, RT_EXPR_FUNC, RT_EXPR_NULL };
+/* The kinds of abi/artifact.h, in its order. */
+enum rt_expr_kind {
+    RT_EXPR_VALUE,
+    RT_EXPR_GLOBAL,
+    RT_EXPR_FUNC,
+    RT_EXPR_NULL,
+    RT_EXPR_TERMS,
+    RT_EXPR_I32_ADD, /* this and the following only as terms */
+    RT_EXPR_I32_SUB,
+    RT_EXPR_I32_MUL,
+    RT_EXPR_I64_ADD,
+    RT_EXPR_I64_SUB,
+    RT_EXPR_I64_MUL,
+};
 struct rt_expr {
     enum rt_expr_kind kind;
-    u32 index;
+    u32 index; /* GLOBAL, FUNC; TERMS: how many */
     union abi_value value;
+    const struct rt_expr *terms;
 };
 struct rt_limits {
     u64 min, max; /* max UINT64_MAX: none */
@@ -103,6 +117,7 @@ enum rt_segment_mode { RT_SEGMENT_ACTIVE, RT_SEGMENT_PASSIVE, RT_SEGMENT_OTHER }
 struct rt_elem {
     enum rt_segment_mode mode;
     u32 table;
+    u8 reftype;
     struct rt_expr at;
     struct rt_expr *items;
     u32 item_count;
@@ -122,6 +137,8 @@ struct rt_module_file {
     u64 *type_ids;                /* canonical, one a type; filled by rt_module_load */
     struct rt_imports imports[4]; /* by enum rt_extern */
     struct rt_func *funcs;
+    u32 *refs;   /* functions that code refers to, ascending */
+    u32 *places; /* by defined function: which of an instance's entries is its, or UINT32_MAX */
     struct rt_table_type *tables;
     struct rt_memory_type *memories;
     struct rt_global *globals;
@@ -129,7 +146,8 @@ struct rt_module_file {
     struct rt_elem *elems;
     struct rt_data *data;
     u32 type_count, func_count, table_count, memory_count, global_count; /* defined ones */
-    u32 export_count, elem_count, data_count;
+    u32 export_count, elem_count, data_count, ref_count;
+    u32 entry_count; /* functions that need a canonical entry: those of refs, segments, globals */
     u32 start;      /* UINT32_MAX: none */
     u32 initialize; /* the exported function `_initialize` of a reactor, or UINT32_MAX */
     u64 image_at, image_len;
@@ -210,18 +228,42 @@ u32 rt_dirty_scan(const struct rt_engine *engine, u64 *at, u64 end, struct rt_ru
 /* True if the kernel has PAGEMAP_SCAN. */
 bool rt_dirty_scan_works(int pagemap_fd);
 
-/* --- instance.c ------------------------------------------------------------------------------ */
+/* --- table.c --------------------------------------------------------------------------------- */
 
 struct rt_table {
-    struct abi_table abi;      /* first */
-    struct abi_entry *entries; /* owned: abi.len + 1 live ones, then as many fresh ones */
-    u64 declared_max;          /* UINT64_MAX: none */
+    struct abi_table abi; /* first */
+    const struct rt_table_type *type;
+    u64 mapped_bytes; /* of entries, where they are mapped: the table can grow */
+    bool changed;     /* since the instance's segments were put into it */
 };
+/* Null elements. errors: ERR_LIMIT. */
+MUST_CHECK bool rt_table_create(struct rt_table *table, const struct rt_table_type *type,
+                                struct err *err);
+void rt_table_destroy(struct rt_table *table);
+/* By null elements. Old length, or UINT64_MAX. spec: core/exec, table.grow */
+u64 rt_table_grow(struct rt_table *table, u64 delta);
+void rt_table_reset(struct rt_table *table); /* null elements, first length */
+
+/* What lies in a table of this type for a reference. */
+struct abi_entry rt_ref_entry(u8 reftype, u64 ref);
+
+/* --- builtin.c ------------------------------------------------------------------------------- */
+
+extern const struct abi_builtins rt_builtins;
+void rt_builtin_yield(struct abi_exec *exec); /* fiber.c */
+
+/* --- instance.c ------------------------------------------------------------------------------ */
+
 struct rt_instance {
     struct rt_module *module; /* retained */
     struct abi_vmctx *ctx;
     struct rt_memory *memories; /* defined ones */
     struct rt_table *tables;
+    struct abi_entry *entries;        /* canonical ones, file.entry_count of them */
+    bool *data_dropped, *elem_dropped; /* by segment */
+    bool any_dropped;
+    struct rt_instance *kept; /* instances that failed after they had filled a table of ours */
+    struct rt_instance *kept_next;
     struct abi_host *hosts;                        /* one per function import */
     struct rt_instance *group_next, *group_before; /* ring of linked instances */
     struct rt_fiber *fiber;                        /* the one it is on, or NULL */
@@ -235,8 +277,16 @@ struct abi_entry *rt_ctx_func_imports(const struct rt_instance *instance);
 struct abi_memory_ref *rt_ctx_memories(const struct rt_instance *instance);
 struct abi_table **rt_ctx_tables(const struct rt_instance *instance);
 union abi_value *rt_ctx_globals(const struct rt_instance *instance);
-/* The callable for a function of the instance's index space. */
+/* The callable for a function of the instance's index space; without ref if no funcref to it can
+ * exist. */
 struct abi_entry rt_instance_entry(const struct rt_instance *instance, u32 func);
+/* The value of a constant expression. */
+union abi_value rt_instance_evaluate(const struct rt_instance *instance,
+                                     const struct rt_expr *expr);
+/* Copies items [from, from + count) of an element segment into a table from `to` on. Bounds are the
+ * caller's affair. */
+void rt_instance_copy_elems(const struct rt_instance *instance, struct rt_table *table, u64 to,
+                            const struct rt_elem *elem, u64 from, u64 count);
 /* Where the value of a global of the index space lies. */
 union abi_value *rt_instance_global(const struct rt_instance *instance, u32 index);
 /* link.c: sets the imports. errors: ERR_LINK. */
@@ -320,8 +370,6 @@ void rt_switch_resume(struct rt_fiber *fiber); /* from host to a redirected fibe
 void rt_builtin_trap(struct abi_exec *exec, u64 trap);
 extern const char rt_fiber_start[], rt_redirect_save[], rt_redirect_drop[]; /* addresses only */
 NO_RETURN void rt_fiber_main(struct rt_fiber *fiber); /* called by rt_fiber_start */
-
-extern const struct abi_builtins rt_builtins;
 
 /* Handlers and alternate stack of the process; engine's fiber is the one looked at. */
 MUST_CHECK bool rt_signals_install(struct rt_engine *engine, struct err *err);

@@ -57,7 +57,8 @@ static void describe(const struct rt_module *module, enum rt_extern kind,
     switch (kind) {
     case RT_EXTERN_FUNC: type_text(&module->file.types[import->type], out, len); break;
     case RT_EXTERN_TABLE:
-        snprintf(out, len, "table of at least %llu", (unsigned long long)import->table.limits.min);
+        snprintf(out, len, "table of at least %llu %s", (unsigned long long)import->table.limits.min,
+                 rt_valtype_text(import->table.reftype));
         break;
     case RT_EXTERN_MEMORY:
         snprintf(out, len, "memory of at least %llu pages",
@@ -144,6 +145,14 @@ bool rt_module_check_imports(struct rt_module *module, struct err *err)
     return true;
 }
 
+/* References to an imported function are to this entry. */
+static void set_func_import(struct rt_instance *instance, u32 index, struct abi_entry entry)
+{
+    struct abi_entry *import = &rt_ctx_func_imports(instance)[index];
+    *import = entry;
+    import->ref = (u64)(uintptr_t)import;
+}
+
 static void link_host(struct rt_instance *instance, u32 index)
 {
     const struct rt_module *module = instance->module;
@@ -154,11 +163,12 @@ static void link_host(struct rt_instance *instance, u32 index)
         .instance = instance,
         .index = index,
     };
-    rt_ctx_func_imports(instance)[index] = (struct abi_entry){
-        .code = rt_code_at(module->code, module->code->host_calls[type]),
-        .ctx = &instance->hosts[index],
-        .type_id = module->file.type_ids[type],
-    };
+    set_func_import(instance, index,
+                    (struct abi_entry){
+                        .code = rt_code_at(module->code, module->code->host_calls[type]),
+                        .ctx = &instance->hosts[index],
+                        .type_id = module->file.type_ids[type],
+                    });
 }
 
 static bool limits_fit(u64 size, u64 max, struct rt_limits wanted)
@@ -177,14 +187,15 @@ static bool link_export(struct rt_instance *instance, enum rt_extern kind, u32 i
     switch (kind) {
     case RT_EXTERN_FUNC: {
         struct abi_entry entry = rt_instance_entry(from, export->index);
-        rt_ctx_func_imports(instance)[index] = entry;
+        set_func_import(instance, index, entry);
         return entry.type_id == module->file.type_ids[import->type];
     }
     case RT_EXTERN_TABLE: {
         struct abi_table *table = rt_ctx_tables(from)[export->index];
         rt_ctx_tables(instance)[index] = table;
-        return limits_fit(table->len, ((struct rt_table *)table)->declared_max,
-                          import->table.limits);
+        const struct rt_table_type *type = ((struct rt_table *)table)->type;
+        return type->reftype == import->table.reftype &&
+               limits_fit(table->len, type->limits.max, import->table.limits);
     }
     case RT_EXTERN_MEMORY: {
         struct abi_memory *memory = rt_ctx_memories(from)[export->index].memory;

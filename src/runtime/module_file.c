@@ -54,10 +54,15 @@ static u32 read_index(struct decoder *d, u64 limit, const char *what)
     return 0;
 }
 
+static bool is_ref(u8 type)
+{
+    return type == RT_FUNCREF || type == RT_EXTERNREF;
+}
+
 static u8 read_valtype(struct decoder *d)
 {
     u8 type = read_byte(&d->r);
-    if (type != RT_I32 && type != RT_I64 && type != RT_F32 && type != RT_F64 && type != RT_FUNCREF)
+    if ((type < RT_F64 || type > RT_I32) && !is_ref(type))
         reader_fail(&d->r, ERR_ARTIFACT, "module file: no value type 0x%02x", type);
     return type;
 }
@@ -87,8 +92,8 @@ static struct rt_table_type read_table(struct decoder *d)
 {
     struct rt_table_type table = {.reftype = read_byte(&d->r)};
     table.limits = read_limits(d);
-    if (table.reftype != RT_FUNCREF)
-        reader_fail(&d->r, ERR_ARTIFACT, "module file: table of another type than funcref");
+    if (!is_ref(table.reftype))
+        reader_fail(&d->r, ERR_ARTIFACT, "module file: table of no reference type");
     if (table.limits.min > RT_TABLE_LEN_MAX)
         reader_fail(&d->r, ERR_LIMIT, "table of more than %u elements", (unsigned)RT_TABLE_LEN_MAX);
     return table;
@@ -118,21 +123,63 @@ static u64 space(const struct decoder *d, enum rt_extern kind)
     return (u64)f->imports[kind].count + defined[kind];
 }
 
-/* global_limit: globals an initialiser may read. */
-static struct rt_expr read_expr(struct decoder *d, u64 global_limit)
+static struct rt_global_type global_type(const struct decoder *d, u32 global)
+{
+    const struct rt_imports *imports = &d->file->imports[RT_EXTERN_GLOBAL];
+    return global < imports->count ? imports->items[global].global
+                                   : d->file->globals[global - imports->count].type;
+}
+
+/* A constant, or a global's value: what a term may be, too. global_limit: globals it may read. */
+static void read_operand(struct decoder *d, u8 type, u64 global_limit, struct rt_expr *expr)
+{
+    if (expr->kind == RT_EXPR_GLOBAL) {
+        expr->index = read_index(d, global_limit, "global");
+        if (reader_ok(&d->r) && global_type(d, expr->index).valtype != type)
+            reader_fail(&d->r, ERR_ARTIFACT, "module file: global of the wrong type");
+        return;
+    }
+    expr->value.u64 = read_u64_le(&d->r);
+    for (u32 i = 8; i < sizeof expr->value; i++)
+        expr->value.v128[i] = read_byte(&d->r);
+    if (expr->kind != RT_EXPR_VALUE || is_ref(type))
+        reader_fail(&d->r, ERR_ARTIFACT, "module file: unknown expression");
+}
+
+/* Arithmetic of one type, in postfix order. */
+static void read_terms(struct decoder *d, u8 type, u64 global_limit, struct rt_expr *expr)
+{
+    struct rt_expr *terms = items(d, &expr->index, sizeof *terms, 1, "terms");
+    u32 height = 0;
+    if (expr->index > ABI_EXPR_MAX || (type != RT_I32 && type != RT_I64))
+        reader_fail(&d->r, ERR_ARTIFACT, "module file: unknown expression");
+    for (u32 i = 0; i < expr->index && reader_ok(&d->r); i++) {
+        terms[i].kind = (enum rt_expr_kind)read_byte(&d->r);
+        if (terms[i].kind < RT_EXPR_I32_ADD) {
+            read_operand(d, type, global_limit, &terms[i]);
+            height++;
+        } else if (terms[i].kind > RT_EXPR_I64_MUL || height < 2 ||
+                   (type == RT_I32) != (terms[i].kind <= RT_EXPR_I32_MUL)) {
+            reader_fail(&d->r, ERR_ARTIFACT, "module file: unknown expression");
+        } else {
+            height--;
+        }
+    }
+    if (reader_ok(&d->r) && height != 1)
+        reader_fail(&d->r, ERR_ARTIFACT, "module file: expression of %u values", height);
+    expr->terms = terms;
+}
+
+/* An expression of this type: its value will be used as one, a reference as an address. */
+static struct rt_expr read_expr(struct decoder *d, u8 type, u64 global_limit)
 {
     struct rt_expr expr = {.kind = (enum rt_expr_kind)read_byte(&d->r)};
-    switch (expr.kind) {
-    case RT_EXPR_VALUE:
-        expr.value.u64 = read_u64_le(&d->r);
-        for (u32 i = 8; i < sizeof expr.value; i++)
-            expr.value.v128[i] = read_byte(&d->r);
-        break;
-    case RT_EXPR_GLOBAL: expr.index = read_index(d, global_limit, "global"); break;
-    case RT_EXPR_FUNC: expr.index = read_index(d, space(d, RT_EXTERN_FUNC), "function"); break;
-    case RT_EXPR_NULL: break;
-    default: reader_fail(&d->r, ERR_ARTIFACT, "module file: unknown expression"); break;
-    }
+    if (expr.kind == RT_EXPR_FUNC && type == RT_FUNCREF)
+        expr.index = read_index(d, space(d, RT_EXTERN_FUNC), "function");
+    else if (expr.kind == RT_EXPR_TERMS)
+        read_terms(d, type, global_limit, &expr);
+    else if (expr.kind != RT_EXPR_NULL || !is_ref(type))
+        read_operand(d, type, global_limit, &expr);
     return expr;
 }
 
@@ -174,6 +221,9 @@ static void read_definitions(struct decoder *d)
         f->funcs[i].type = read_index(d, f->type_count, "type");
         f->funcs[i].name = read_text(d);
     }
+    f->refs = items(d, &f->ref_count, sizeof *f->refs, 4, "references");
+    for (u32 i = 0; i < f->ref_count && reader_ok(&d->r); i++)
+        f->refs[i] = read_index(d, space(d, RT_EXTERN_FUNC), "function");
     f->tables = items(d, &f->table_count, sizeof *f->tables, 17, "tables");
     for (u32 i = 0; i < f->table_count && reader_ok(&d->r); i++)
         f->tables[i] = read_table(d);
@@ -184,9 +234,7 @@ static void read_definitions(struct decoder *d)
     f->globals = items(d, &f->global_count, sizeof *f->globals, 3, "globals");
     for (u32 i = 0; i < f->global_count && reader_ok(&d->r); i++) {
         f->globals[i].type = read_global_type(d);
-        f->globals[i].init = read_expr(d, imported + i);
-        if (f->globals[i].type.valtype == RT_FUNCREF)
-            reader_fail(&d->r, ERR_ARTIFACT, "module file: global of a reference type");
+        f->globals[i].init = read_expr(d, f->globals[i].type.valtype, imported + i);
     }
 }
 
@@ -240,21 +288,30 @@ static void read_exports(struct decoder *d)
         reader_fail(&d->r, ERR_ARTIFACT, "module file: no start function %u", f->start);
 }
 
-/* Where an active segment goes: a number or a global's value. */
-static struct rt_expr read_place(struct decoder *d, u64 globals)
+static void read_elem(struct decoder *d, struct rt_elem *elem)
 {
-    struct rt_expr at = read_expr(d, globals);
-    if (at.kind == RT_EXPR_FUNC)
-        reader_fail(&d->r, ERR_ARTIFACT, "module file: segment at no number");
-    return at;
-}
-
-static struct rt_expr read_element(struct decoder *d)
-{
-    struct rt_expr item = read_expr(d, 0);
-    if (item.kind == RT_EXPR_VALUE)
-        reader_fail(&d->r, ERR_ARTIFACT, "module file: element that is no function");
-    return item;
+    u64 globals = space(d, RT_EXTERN_GLOBAL);
+    elem->mode = (enum rt_segment_mode)read_byte(&d->r);
+    elem->table = read_u32_le(&d->r);
+    elem->at = read_expr(d, RT_I32, globals);
+    elem->reftype = read_byte(&d->r);
+    if (!is_ref(elem->reftype))
+        reader_fail(&d->r, ERR_ARTIFACT, "module file: elements of no reference type");
+    if (reader_ok(&d->r) && elem->mode == RT_SEGMENT_ACTIVE) {
+        u32 imported = d->file->imports[RT_EXTERN_TABLE].count;
+        if (elem->table >= space(d, RT_EXTERN_TABLE)) {
+            reader_fail(&d->r, ERR_ARTIFACT, "module file: no table %u", elem->table);
+            return;
+        }
+        const struct rt_table_type *type =
+            elem->table < imported ? &d->file->imports[RT_EXTERN_TABLE].items[elem->table].table
+                                   : &d->file->tables[elem->table - imported];
+        if (type->reftype != elem->reftype)
+            reader_fail(&d->r, ERR_ARTIFACT, "module file: elements of another type");
+    }
+    elem->items = items(d, &elem->item_count, sizeof *elem->items, 1, "elements");
+    for (u32 k = 0; k < elem->item_count && reader_ok(&d->r); k++)
+        elem->items[k] = read_expr(d, elem->reftype, globals);
 }
 
 static void read_segments(struct decoder *d)
@@ -262,18 +319,8 @@ static void read_segments(struct decoder *d)
     struct rt_module_file *f = d->file;
     u64 globals = space(d, RT_EXTERN_GLOBAL);
     f->elems = items(d, &f->elem_count, sizeof *f->elems, 11, "element segments");
-    for (u32 i = 0; i < f->elem_count && reader_ok(&d->r); i++) {
-        struct rt_elem *elem = &f->elems[i];
-        elem->mode = (enum rt_segment_mode)read_byte(&d->r);
-        elem->table = read_u32_le(&d->r);
-        if (elem->mode == RT_SEGMENT_ACTIVE && elem->table >= space(d, RT_EXTERN_TABLE))
-            reader_fail(&d->r, ERR_ARTIFACT, "module file: no table %u", elem->table);
-        elem->at = read_place(d, globals);
-        read_byte(&d->r); /* its type: funcref, the only one */
-        elem->items = items(d, &elem->item_count, sizeof *elem->items, 1, "elements");
-        for (u32 k = 0; k < elem->item_count && reader_ok(&d->r); k++)
-            elem->items[k] = read_element(d);
-    }
+    for (u32 i = 0; i < f->elem_count && reader_ok(&d->r); i++)
+        read_elem(d, &f->elems[i]);
     f->data = items(d, &f->data_count, sizeof *f->data, 14, "data segments");
     for (u32 i = 0; i < f->data_count && reader_ok(&d->r); i++) {
         struct rt_data *data = &f->data[i];
@@ -281,7 +328,7 @@ static void read_segments(struct decoder *d)
         data->memory = read_u32_le(&d->r);
         if (data->mode == RT_SEGMENT_ACTIVE && data->memory >= space(d, RT_EXTERN_MEMORY))
             reader_fail(&d->r, ERR_ARTIFACT, "module file: no memory %u", data->memory);
-        data->at = read_place(d, globals);
+        data->at = read_expr(d, RT_I32, globals);
         data->len = read_u64_le(&d->r);
         data->bytes = read_bytes(&d->r, data->len);
     }
@@ -299,6 +346,34 @@ static void read_image(struct decoder *d)
         f->memory_count == 0 || f->imports[RT_EXTERN_MEMORY].count != 0 ||
         f->image_len > f->memories[0].limits.min * ABI_PAGE_BYTES)
         reader_fail(&d->r, ERR_ARTIFACT, "module file: image out of bounds");
+}
+
+/* Numbers the functions that a reference can be made to. */
+static void place_expr(struct decoder *d, const struct rt_expr *expr)
+{
+    u32 imported = d->file->imports[RT_EXTERN_FUNC].count;
+    if (expr->kind == RT_EXPR_FUNC && expr->index >= imported &&
+        d->file->places[expr->index - imported] == UINT32_MAX)
+        d->file->places[expr->index - imported] = d->file->entry_count++;
+}
+
+static void place_entries(struct decoder *d)
+{
+    struct rt_module_file *f = d->file;
+    f->places = arena_array(d->arena, u32, f->func_count);
+    if (f->places == NULL && f->func_count > 0) {
+        reader_fail(&d->r, ERR_LIMIT, "module file: too many functions");
+        return;
+    }
+    for (u32 i = 0; i < f->func_count; i++)
+        f->places[i] = UINT32_MAX;
+    for (u32 i = 0; i < f->ref_count; i++)
+        place_expr(d, &(struct rt_expr){.kind = RT_EXPR_FUNC, .index = f->refs[i]});
+    for (u32 i = 0; i < f->global_count; i++)
+        place_expr(d, &f->globals[i].init);
+    for (u32 i = 0; i < f->elem_count; i++)
+        for (u32 k = 0; k < f->elems[i].item_count; k++)
+            place_expr(d, &f->elems[i].items[k]);
 }
 
 bool rt_module_file_decode(struct rt_module_file *out, struct arena *arena, const u8 *bytes,
@@ -325,5 +400,7 @@ bool rt_module_file_decode(struct rt_module_file *out, struct arena *arena, cons
         read_segments(&d);
     if (reader_ok(&d.r))
         read_image(&d);
+    if (reader_ok(&d.r))
+        place_entries(&d);
     return reader_ok(&d.r);
 }

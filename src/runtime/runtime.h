@@ -72,7 +72,14 @@ void rt_engine_add_host(struct rt_engine *engine, const struct rt_host_func *fun
 
 /* --- modules --------------------------------------------------------------------------------- */
 
-enum rt_valtype { RT_I32 = 0x7f, RT_I64 = 0x7e, RT_F32 = 0x7d, RT_F64 = 0x7c, RT_FUNCREF = 0x70 };
+enum rt_valtype {
+    RT_I32 = 0x7f,
+    RT_I64 = 0x7e,
+    RT_F32 = 0x7d,
+    RT_F64 = 0x7c,
+    RT_FUNCREF = 0x70,
+    RT_EXTERNREF = 0x6f
+};
 const char *rt_valtype_text(u8 type); /* "i32"; "?" for a number that is no type */
 
 enum rt_extern { RT_EXTERN_FUNC, RT_EXTERN_TABLE, RT_EXTERN_MEMORY, RT_EXTERN_GLOBAL };

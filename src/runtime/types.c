@@ -24,6 +24,7 @@ const char *rt_valtype_text(u8 type)
     case RT_F32: return "f32";
     case RT_F64: return "f64";
     case RT_FUNCREF: return "funcref";
+    case RT_EXTERNREF: return "externref";
     }
     return "?";
 }

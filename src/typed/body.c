@@ -178,7 +178,8 @@ static bool value_convert(struct typed_text text, bool is_string, u8 type, union
     case RT_F64:
         return is_string ? typed_special_parse(text, type, out)
                          : typed_float_parse(text, type, out);
-    case RT_FUNCREF: break;
+    case RT_FUNCREF:
+    case RT_EXTERNREF: break;
     }
     UNREACHABLE();
 }

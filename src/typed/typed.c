@@ -87,6 +87,7 @@ static bool parse_argument(u8 type, const char *text, union abi_value *out)
     case RT_F32: out->f32 = strtof(text, &end); break;
     case RT_F64: out->f64 = strtod(text, &end); break;
     case RT_FUNCREF:
+    case RT_EXTERNREF:
     default: UNREACHABLE();
     }
     return end != text && *end == 0;

@@ -58,14 +58,40 @@ bool wasm_func_locals(const struct wasm_module *m, const struct wasm_func *func,
     return reader_ok(&r);
 }
 
+/* What the bodies of a module use, beside what validation looks at. */
+struct used {
+    u8 *refs; /* by function index: 1 where ref.func names it; NULL: nowhere */
+    u32 ref_count;
+};
+
+static bool note_use(struct used *used, const struct wasm_module *m, struct reader *code,
+                     struct arena *arena, const struct wasm_instr *instr)
+{
+    if (instr->op == WASM_OP_MEMORY_INIT || instr->op == WASM_OP_DATA_DROP) {
+        if (m->declared_data_count == WASM_NONE)
+            return reader_fail_at(code, instr->offset, ERR_MALFORMED,
+                                  "data count section required by %s",
+                                  wasm_op_info(instr->op)->text);
+    } else if (instr->op == WASM_OP_REF_FUNC && instr->index < m->func_count) {
+        if (used->refs == NULL)
+            used->refs = WASM_ARRAY(code, arena, u8, m->func_count);
+        if (used->refs == NULL)
+            return false;
+        used->ref_count += used->refs[instr->index] == 0;
+        used->refs[instr->index] = 1;
+    }
+    return true;
+}
+
 /* Every instruction decodes, and the last one is the end that closes the function. */
-static bool walk_body(struct reader *code)
+static bool walk_body(struct used *used, const struct wasm_module *m, struct reader *code,
+                      struct arena *arena)
 {
     read_locals(code, NULL);
     u32 depth = 1;
     while (depth > 0) {
         struct wasm_instr instr;
-        if (!wasm_instr_read(code, &instr))
+        if (!wasm_instr_read(code, &instr) || !note_use(used, m, code, arena, &instr))
             return false;
         if (wasm_op_info(instr.op)->imm == WASM_IMM_BLOCKTYPE)
             depth++;
@@ -81,7 +107,8 @@ static bool walk_body(struct reader *code)
     return true;
 }
 
-static bool decode_body(struct wasm_func *func, struct reader *r)
+static bool decode_body(struct used *used, const struct wasm_module *m, struct wasm_func *func,
+                        struct reader *r, struct arena *arena)
 {
     u64 offset = reader_offset(r);
     u32 len = read_leb_u32(r);
@@ -94,12 +121,22 @@ static bool decode_body(struct wasm_func *func, struct reader *r)
     func->body = code.bytes + code.at;
     func->body_len = len;
     func->body_offset = reader_offset(&code);
-    return walk_body(&code);
+    return walk_body(used, m, &code, arena);
+}
+
+static bool list_refs(struct wasm_module *m, const struct used *used, struct reader *r,
+                      struct arena *arena)
+{
+    m->refs = WASM_ARRAY(r, arena, u32, used->ref_count);
+    for (u32 i = 0; used->ref_count > 0 && reader_ok(r) && i < m->func_count; i++)
+        if (used->refs[i] != 0)
+            m->refs[m->ref_count++] = i;
+    return reader_ok(r);
 }
 
 bool wasm_code_decode(struct wasm_module *m, struct reader *r, struct arena *arena)
 {
-    (void)arena;
+    struct used used = {0};
     u64 offset = reader_offset(r);
     u32 count = read_count(r, WASM_MAX_FUNCS, "function bodies");
     u32 declared = m->func_count - m->func_import_count;
@@ -109,9 +146,9 @@ bool wasm_code_decode(struct wasm_module *m, struct reader *r, struct arena *are
             "function and code section have inconsistent lengths: %u functions, %u bodies",
             declared, count);
     for (u32 i = m->func_import_count; i < m->func_count && reader_ok(r); i++)
-        if (!decode_body(&m->funcs[i], r)) {
+        if (!decode_body(&used, m, &m->funcs[i], r, arena)) {
             r->failed = true; /* the body's own reader has recorded why */
             return err_context(r->err, "function %u", i);
         }
-    return reader_ok(r);
+    return list_refs(m, &used, r, arena);
 }

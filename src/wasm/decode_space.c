@@ -75,13 +75,13 @@ static void decode_import(struct wasm_module *m, struct reader *r, u32 i)
     }
 }
 
-/* One table and one memory is what this version runs; more have a proposal to be named after. */
 static bool table_count_ok(struct reader *r, u64 count)
 {
     return count <= WASM_MAX_TABLES ||
-           wasm_refuse(r, reader_offset(r), WASM_FEATURE_REF_TYPES, "a second table");
+           reader_fail(r, ERR_LIMIT, "more than %u tables", WASM_MAX_TABLES);
 }
 
+/* One memory is what this version runs; more have a proposal to be named after. */
 static bool memory_count_ok(struct reader *r, u64 count)
 {
     return count <= WASM_MAX_MEMORIES ||
@@ -144,7 +144,7 @@ bool wasm_globals_decode(struct wasm_module *m, struct reader *r, struct arena *
     m->globals = space_extend(r, arena, m->globals, m->global_count, count, sizeof *m->globals);
     for (u32 i = 0; i < count && reader_ok(r); i++) {
         struct wasm_global global = wasm_global_decode(r);
-        global.init = wasm_const_decode(m, r, false);
+        global.init = wasm_const_decode(m, r, arena);
         m->globals[m->global_count++] = global;
     }
     return reader_ok(r);

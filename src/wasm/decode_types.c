@@ -16,16 +16,26 @@ enum { /* flags of limits; those beyond LIMITS_HAS_MAX come from later proposals
        LIMITS_KNOWN = 15,
 };
 
-bool wasm_valtype_is_number(u8 type)
+static bool is_number(u8 type)
 {
     return type >= WASM_F64 && type <= WASM_I32;
+}
+
+bool wasm_valtype_is_ref(u8 type)
+{
+    return type == WASM_FUNCREF || type == WASM_EXTERNREF;
+}
+
+bool wasm_valtype_is_known(u8 type)
+{
+    return is_number(type) || wasm_valtype_is_ref(type);
 }
 
 u8 wasm_valtype_decode(struct reader *r)
 {
     u64 offset = reader_offset(r);
     u8 byte = read_byte(r);
-    if (reader_ok(r) && !wasm_valtype_is_number(byte))
+    if (reader_ok(r) && !wasm_valtype_is_known(byte))
         wasm_refuse_type(r, offset, byte, "value type");
     return byte;
 }
@@ -34,9 +44,9 @@ u8 wasm_reftype_decode(struct reader *r)
 {
     u64 offset = reader_offset(r);
     u8 byte = read_byte(r);
-    if (!reader_ok(r) || byte == WASM_FUNCREF)
+    if (!reader_ok(r) || wasm_valtype_is_ref(byte))
         return byte;
-    if (wasm_valtype_is_number(byte) || byte == 0x7b)
+    if (is_number(byte) || byte == 0x7b)
         reader_fail_at(r, offset, ERR_MALFORMED, "malformed reference type 0x%02x", byte);
     else
         wasm_refuse_type(r, offset, byte, "reference type");
@@ -124,6 +134,7 @@ const char *wasm_valtype_text(u8 type)
     case WASM_F32: return "f32";
     case WASM_F64: return "f64";
     case WASM_FUNCREF: return "funcref";
+    case WASM_EXTERNREF: return "externref";
     default: return "unknown";
     }
 }

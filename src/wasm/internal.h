@@ -21,7 +21,8 @@ bool wasm_refuse_type(struct reader *r, u64 offset, u8 byte, const char *what);
 bool wasm_refuse_form(struct reader *r, u64 offset, u8 byte);
 
 /* decode_types.c. spec: core/binary/types */
-bool wasm_valtype_is_number(u8 type); /* i32 i64 f32 f64: those of locals, globals, parameters */
+bool wasm_valtype_is_known(u8 type); /* a number or a reference */
+bool wasm_valtype_is_ref(u8 type);
 u8 wasm_valtype_decode(struct reader *r);
 u8 wasm_reftype_decode(struct reader *r);
 struct wasm_table wasm_table_decode(struct reader *r);
@@ -39,9 +40,9 @@ bool wasm_globals_decode(struct wasm_module *m, struct reader *r, struct arena *
 bool wasm_exports_decode(struct wasm_module *m, struct reader *r, struct arena *arena);
 bool wasm_start_decode(struct wasm_module *m, struct reader *r, struct arena *arena);
 
-/* decode_const.c. refs_allowed: ref.func and ref.null func are read too (element segments). */
+/* decode_const.c */
 struct wasm_const wasm_const_decode(const struct wasm_module *m, struct reader *r,
-                                    bool refs_allowed);
+                                    struct arena *arena);
 
 /* decode_segment.c */
 bool wasm_elems_decode(struct wasm_module *m, struct reader *r, struct arena *arena);

@@ -62,7 +62,7 @@ static i64 read_block_type(struct reader *r)
     u8 byte = read_peek(r);
     if ((byte & 0xc0) == 0x40) {
         read_byte(r);
-        if (byte != 0x40 && !wasm_valtype_is_number(byte))
+        if (byte != 0x40 && !wasm_valtype_is_known(byte))
             wasm_refuse_type(r, offset, byte, "block type");
         return (i64)byte - 128;
     }
@@ -96,6 +96,22 @@ static void read_memarg(struct reader *r, struct wasm_instr *out)
     out->offset_imm = read_leb_u32(r);
 }
 
+/* The operand type of a select: exactly one. spec: core/binary/instructions, select t* */
+static void read_select_type(struct reader *r, struct wasm_instr *out)
+{
+    u64 offset = reader_offset(r);
+    u32 count = read_leb_u32(r);
+    if (reader_ok(r) && count != 1)
+        reader_fail_at(r, offset, ERR_INVALID, "invalid result arity: select of %u types", count);
+    out->select_type = wasm_valtype_decode(r);
+}
+
+static void read_two_indices(struct reader *r, u32 *first, u32 *second)
+{
+    *first = read_leb_u32(r);
+    *second = read_leb_u32(r);
+}
+
 static void read_immediates(struct reader *r, enum wasm_imm imm, struct wasm_instr *out)
 {
     switch (imm) {
@@ -106,11 +122,17 @@ static void read_immediates(struct reader *r, enum wasm_imm imm, struct wasm_ins
     case WASM_IMM_FUNC:
     case WASM_IMM_LOCAL:
     case WASM_IMM_GLOBAL:
-    case WASM_IMM_MEMORY: out->index = read_leb_u32(r); break;
+    case WASM_IMM_MEMORY:
+    case WASM_IMM_DATA:
+    case WASM_IMM_TABLE:
+    case WASM_IMM_ELEM: out->index = read_leb_u32(r); break;
     case WASM_IMM_CALL_INDIRECT:
-        out->index = read_leb_u32(r);
-        out->index2 = read_leb_u32(r);
-        break;
+    case WASM_IMM_MEMORY_COPY:
+    case WASM_IMM_TABLE_COPY: read_two_indices(r, &out->index, &out->index2); break;
+    case WASM_IMM_MEMORY_INIT:
+    case WASM_IMM_TABLE_INIT: read_two_indices(r, &out->index2, &out->index); break;
+    case WASM_IMM_SELECT: read_select_type(r, out); break;
+    case WASM_IMM_REF_TYPE: out->select_type = wasm_reftype_decode(r); break;
     case WASM_IMM_MEMARG: read_memarg(r, out); break;
     case WASM_IMM_I32: out->bits = (u32)read_leb_i32(r); break;
     case WASM_IMM_I64: out->bits = (u64)read_leb_i64(r); break;

@@ -32,6 +32,15 @@ enum wasm_imm {
     WASM_IMM_GLOBAL,        /* index */
     WASM_IMM_MEMARG,        /* index: memory, offset, align_log2 */
     WASM_IMM_MEMORY,        /* index: memory */
+    WASM_IMM_MEMORY_COPY,   /* index: memory written, index2: memory read */
+    WASM_IMM_MEMORY_INIT,   /* index: memory, index2: data segment */
+    WASM_IMM_DATA,          /* index: data segment */
+    WASM_IMM_TABLE,         /* index: table */
+    WASM_IMM_TABLE_COPY,    /* index: table written, index2: table read */
+    WASM_IMM_TABLE_INIT,    /* index: table, index2: element segment */
+    WASM_IMM_ELEM,          /* index: element segment */
+    WASM_IMM_SELECT,        /* select_type: of the operands */
+    WASM_IMM_REF_TYPE,      /* select_type: of the null */
     WASM_IMM_I32,           /* bits */
     WASM_IMM_I64,
     WASM_IMM_F32,
@@ -66,6 +75,7 @@ struct wasm_instr {
     u64 offset_imm; /* memarg offset */
     u64 bits;       /* constant, as bits */
     i64 block_type;
+    u8 select_type;
     u32 table_count; /* br_table: LEB128 depths at table, without the default */
     struct reader table;
 };

@@ -81,6 +81,14 @@ static void print_const(struct buf *out, const struct wasm_const *c)
     case WASM_CONST_GLOBAL: buf_add_format(out, "global.get %u", c->index); break;
     case WASM_CONST_REF_FUNC: buf_add_format(out, "func[%u]", c->index); break;
     case WASM_CONST_REF_NULL: buf_add_text(out, "null"); break;
+    case WASM_CONST_OP: buf_add_text(out, wasm_op_info(c->op)->text); break;
+    case WASM_CONST_TERMS:
+        for (u32 i = 0; i < c->index && buf_ok(out); i++) {
+            if (i > 0)
+                buf_add_text(out, "; ");
+            print_const(out, &c->terms[i]);
+        }
+        break;
     }
 }
 
@@ -191,12 +199,26 @@ static void print_exports(const struct wasm_module *m, struct buf *out)
         buf_add_format(out, "start func[%u]\n", m->start);
 }
 
+/* Where an active segment goes, or the mode of another one. */
+static void print_place(struct buf *out, enum wasm_segment_mode mode, const char *what, u32 index,
+                        const struct wasm_const *at)
+{
+    if (mode != WASM_SEGMENT_ACTIVE) {
+        buf_add_text(out, mode == WASM_SEGMENT_PASSIVE ? "passive" : "declarative");
+        return;
+    }
+    buf_add_format(out, "%s[%u] at ", what, index);
+    print_const(out, at);
+}
+
 static void print_segments(const struct wasm_module *m, struct buf *out)
 {
     for (u32 i = 0; i < m->elem_count && buf_ok(out); i++) {
         const struct wasm_elem *elem = &m->elems[i];
-        buf_add_format(out, "elem[%u] table[%u] at ", i, elem->table);
-        print_const(out, &elem->at);
+        buf_add_format(out, "elem[%u] ", i);
+        print_place(out, elem->mode, "table", elem->table, &elem->at);
+        if (elem->type != WASM_FUNCREF)
+            buf_add_format(out, " %s", wasm_valtype_text(elem->type));
         buf_add_byte(out, ':');
         for (u32 k = 0; k < elem->item_count && buf_ok(out); k++) {
             buf_add_byte(out, ' ');
@@ -205,8 +227,8 @@ static void print_segments(const struct wasm_module *m, struct buf *out)
         buf_add_byte(out, '\n');
     }
     for (u32 i = 0; i < m->data_count && buf_ok(out); i++) {
-        buf_add_format(out, "data[%u] memory[%u] at ", i, m->data[i].memory);
-        print_const(out, &m->data[i].at);
+        buf_add_format(out, "data[%u] ", i);
+        print_place(out, m->data[i].mode, "memory", m->data[i].memory, &m->data[i].at);
         buf_add_format(out, ": %u bytes\n", m->data[i].len);
     }
 }
@@ -247,6 +269,18 @@ static void print_memarg(struct buf *out, const struct wasm_instr *instr)
         buf_add_format(out, " align=%" PRIu64, (u64)1 << instr->align_log2);
 }
 
+static void print_indices(struct buf *out, enum wasm_imm imm, const struct wasm_instr *instr)
+{
+    if (imm == WASM_IMM_MEMORY_INIT)
+        buf_add_format(out, " data[%u]", instr->index2);
+    else if (imm == WASM_IMM_TABLE_INIT)
+        buf_add_format(out, " table[%u] elem[%u]", instr->index, instr->index2);
+    else if (imm == WASM_IMM_TABLE_COPY)
+        buf_add_format(out, " table[%u] table[%u]", instr->index, instr->index2);
+    else if (imm != WASM_IMM_MEMORY && imm != WASM_IMM_MEMORY_COPY)
+        buf_add_format(out, " %u", instr->index);
+}
+
 static void print_instr(const struct wasm_module *m, const struct wasm_instr *instr,
                         struct buf *out)
 {
@@ -265,7 +299,16 @@ static void print_instr(const struct wasm_module *m, const struct wasm_instr *in
     case WASM_IMM_LOCAL:
     case WASM_IMM_GLOBAL:
     case WASM_IMM_MEMARG:
-    case WASM_IMM_MEMORY: break;
+    case WASM_IMM_MEMORY:
+    case WASM_IMM_MEMORY_COPY:
+    case WASM_IMM_MEMORY_INIT:
+    case WASM_IMM_DATA:
+    case WASM_IMM_TABLE:
+    case WASM_IMM_TABLE_COPY:
+    case WASM_IMM_TABLE_INIT:
+    case WASM_IMM_ELEM:
+    case WASM_IMM_SELECT:
+    case WASM_IMM_REF_TYPE: break;
     }
     buf_add_text(out, info->text);
     if (info->imm == WASM_IMM_BLOCKTYPE)
@@ -276,8 +319,10 @@ static void print_instr(const struct wasm_module *m, const struct wasm_instr *in
         print_memarg(out, instr);
     else if (info->imm == WASM_IMM_CALL_INDIRECT)
         buf_add_format(out, " type[%u] table[%u]", instr->index, instr->index2);
-    else if (info->imm != WASM_IMM_MEMORY)
-        buf_add_format(out, " %u", instr->index);
+    else if (info->imm == WASM_IMM_SELECT || info->imm == WASM_IMM_REF_TYPE)
+        buf_add_format(out, " %s", wasm_valtype_text(instr->select_type));
+    else
+        print_indices(out, info->imm, instr);
     if (info->imm == WASM_IMM_FUNC && instr->index < m->func_count)
         print_name(out, m->funcs[instr->index].name);
 }

@@ -27,6 +27,8 @@ struct wasm_code_validator {
     struct frame *frames; /* owned */
     u32 frame_count, frame_cap;
 
+    u8 *declared; /* owned; by function index: 1 if it is named outside of bodies */
+
     /* The function at work. */
     const struct wasm_func_type *type;
     struct wasm_local_run *runs; /* count: sum up to and with this one, parameters included */
@@ -35,13 +37,15 @@ struct wasm_code_validator {
     struct err *err;
 };
 
-static const u8 value_types[] = {WASM_F64, WASM_F32, WASM_I64, WASM_I32};
+static const u8 value_types[] = {WASM_EXTERNREF, WASM_FUNCREF, WASM_F64,
+                                 WASM_F32,       WASM_I64,     WASM_I32};
 
 /* The one-element list of a value type; lives for ever. */
 static const u8 *type_list(u8 type)
 {
-    CHECK(wasm_valtype_is_number(type));
-    return &value_types[type - WASM_F64];
+    CHECK(wasm_valtype_is_known(type));
+    return wasm_valtype_is_ref(type) ? &value_types[type - WASM_EXTERNREF]
+                                     : &value_types[2 + type - WASM_F64];
 }
 
 static const char *op_text(const struct wasm_code_validator *v)
@@ -271,6 +275,8 @@ static bool call_indirect(struct wasm_code_validator *v)
         return fail_index(v, "table", v->instr.index2);
     if (v->instr.index >= v->m->type_count)
         return fail_index(v, "type", v->instr.index);
+    if (v->m->tables[v->instr.index2].type != WASM_FUNCREF)
+        return fail(v, "type mismatch: the table holds no functions");
     return pop_one(v, WASM_I32) && apply(v, &v->m->types[v->instr.index]);
 }
 
@@ -287,8 +293,41 @@ static bool select_one(struct wasm_code_validator *v)
         return false;
     if (first != second && first != WASM_UNKNOWN && second != WASM_UNKNOWN)
         return fail(v, "type mismatch: operands of different types");
+    if (wasm_valtype_is_ref(first) || wasm_valtype_is_ref(second))
+        return fail(v, "type mismatch: references need a select with a type");
     u8 type = first == WASM_UNKNOWN ? second : first;
     return push(v, &type, 1);
+}
+
+static bool select_typed(struct wasm_code_validator *v)
+{
+    return pop_one(v, WASM_I32) && pop_one(v, v->instr.select_type) &&
+           pop_one(v, v->instr.select_type) && push(v, type_list(v->instr.select_type), 1);
+}
+
+static bool ref_null(struct wasm_code_validator *v)
+{
+    return push(v, type_list(v->instr.select_type), 1);
+}
+
+static bool ref_is_null(struct wasm_code_validator *v)
+{
+    u8 type;
+    if (!pop_any(v, &type))
+        return false;
+    if (type != WASM_UNKNOWN && !wasm_valtype_is_ref(type))
+        return fail(v, "type mismatch: the operand is no reference");
+    return push(v, type_list(WASM_I32), 1);
+}
+
+static bool ref_func(struct wasm_code_validator *v)
+{
+    if (v->instr.index >= v->m->func_count)
+        return fail_index(v, "function", v->instr.index);
+    if (v->declared[v->instr.index] == 0)
+        return err_set(v->err, ERR_INVALID, v->instr.offset,
+                       "undeclared function reference %u in ref.func", v->instr.index);
+    return push(v, type_list(WASM_FUNCREF), 1);
 }
 
 /* The type of a parameter or local. The runs are bisected: a function of a few bytes may have
@@ -364,6 +403,10 @@ static bool (*const rules[WASM_OP_COUNT])(struct wasm_code_validator *v) = {
     [WASM_OP_CALL_INDIRECT] = call_indirect,
     [WASM_OP_DROP] = drop,
     [WASM_OP_SELECT] = select_one,
+    [WASM_OP_SELECT_TYPED] = select_typed,
+    [WASM_OP_REF_NULL] = ref_null,
+    [WASM_OP_REF_IS_NULL] = ref_is_null,
+    [WASM_OP_REF_FUNC] = ref_func,
     [WASM_OP_LOCAL_GET] = local_get,
     [WASM_OP_LOCAL_SET] = local_set,
     [WASM_OP_LOCAL_TEE] = local_tee,
@@ -380,10 +423,60 @@ static bool check_memory(struct wasm_code_validator *v)
     return true;
 }
 
-static u8 type_of_letter(char letter)
+static bool check_data(struct wasm_code_validator *v, u32 data)
+{
+    return data < v->m->declared_data_count || fail_index(v, "data segment", data);
+}
+
+static bool check_elem(struct wasm_code_validator *v, u32 elem)
+{
+    return elem < v->m->elem_count || fail_index(v, "element segment", elem);
+}
+
+static bool check_table(struct wasm_code_validator *v, u32 table)
+{
+    return table < v->m->table_count || fail_index(v, "table", table);
+}
+
+/* What a table gets must be of its type. */
+static bool check_table_source(struct wasm_code_validator *v, u8 type)
+{
+    return v->m->tables[v->instr.index].type == type ||
+           fail(v, "type mismatch: elements of another type than the table's");
+}
+
+/* The things that the immediates of an opcode with a fixed signature name. */
+static bool check_immediates(struct wasm_code_validator *v, enum wasm_imm imm)
+{
+    const struct wasm_module *m = v->m;
+    u32 first = v->instr.index, second = v->instr.index2;
+    if (imm == WASM_IMM_MEMARG || imm == WASM_IMM_MEMORY)
+        return check_memory(v);
+    if (imm == WASM_IMM_MEMORY_COPY)
+        return check_memory(v) && (second < m->memory_count || fail_index(v, "memory", second));
+    if (imm == WASM_IMM_MEMORY_INIT)
+        return check_memory(v) && check_data(v, second);
+    if (imm == WASM_IMM_DATA)
+        return check_data(v, first);
+    if (imm == WASM_IMM_ELEM)
+        return check_elem(v, first);
+    if (imm == WASM_IMM_TABLE)
+        return check_table(v, first);
+    if (imm == WASM_IMM_TABLE_COPY)
+        return check_table(v, first) && check_table(v, second) &&
+               check_table_source(v, m->tables[second].type);
+    if (imm == WASM_IMM_TABLE_INIT)
+        return check_table(v, first) && check_elem(v, second) &&
+               check_table_source(v, m->elems[second].type);
+    return true;
+}
+
+static u8 type_of_letter(const struct wasm_code_validator *v, char letter)
 {
     switch (letter) {
+    case 'r': return v->m->tables[v->instr.index].type;
     case 'a':
+    case 't':
     case 'i': return WASM_I32;
     case 'I': return WASM_I64;
     case 'f': return WASM_F32;
@@ -397,10 +490,10 @@ static bool apply_row(struct wasm_code_validator *v, const struct wasm_op_info *
 {
     const char *results = strchr(info->sig, '_') + 1;
     for (const char *letter = results - 1; letter-- > info->sig;)
-        if (!pop_one(v, type_of_letter(*letter)))
+        if (!pop_one(v, type_of_letter(v, *letter)))
             return false;
     for (const char *letter = results; *letter != 0; letter++)
-        if (!push(v, type_list(type_of_letter(*letter)), 1))
+        if (!push(v, type_list(type_of_letter(v, *letter)), 1))
             return false;
     return true;
 }
@@ -410,15 +503,36 @@ static bool validate_instr(struct wasm_code_validator *v)
     const struct wasm_op_info *info = wasm_op_info(v->instr.op);
     if (rules[v->instr.op] != NULL)
         return rules[v->instr.op](v);
-    if ((info->imm == WASM_IMM_MEMARG || info->imm == WASM_IMM_MEMORY) && !check_memory(v))
-        return false;
-    return apply_row(v, info);
+    return check_immediates(v, info->imm) && apply_row(v, info);
+}
+
+static void declare(struct wasm_code_validator *v, const struct wasm_const *c)
+{
+    if (c->kind == WASM_CONST_REF_FUNC && c->index < v->m->func_count)
+        v->declared[c->index] = 1;
+}
+
+/* Functions named by element segments, globals and exports: only they have references.
+ * spec: core/valid/modules, C.refs */
+static void declare_all(struct wasm_code_validator *v)
+{
+    const struct wasm_module *m = v->m;
+    v->declared = check_alloc(m->func_count + 1u);
+    for (u32 i = m->global_import_count; i < m->global_count; i++)
+        declare(v, &m->globals[i].init);
+    for (u32 i = 0; i < m->elem_count; i++)
+        for (u32 k = 0; k < m->elems[i].item_count; k++)
+            declare(v, &m->elems[i].items[k]);
+    for (u32 i = 0; i < m->export_count; i++)
+        if (m->exports[i].kind == WASM_EXTERN_FUNC)
+            v->declared[m->exports[i].index] = 1;
 }
 
 struct wasm_code_validator *wasm_code_validator_create(const struct wasm_module *m)
 {
     struct wasm_code_validator *v = check_alloc(sizeof *v);
     v->m = m;
+    declare_all(v);
     arena_init(&v->runs_arena, 2 * sizeof(struct wasm_local_run) * WASM_MAX_LOCALS);
     return v;
 }
@@ -430,6 +544,7 @@ void wasm_code_validator_destroy(struct wasm_code_validator **v)
     arena_fini(&(*v)->runs_arena);
     type_stack_fini(&(*v)->stack);
     free((*v)->frames);
+    free((*v)->declared);
     free(*v);
     *v = NULL;
 }

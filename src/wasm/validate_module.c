@@ -59,10 +59,10 @@ static bool check_memories(const struct wasm_module *m, struct err *err)
     return true;
 }
 
-/* A constant of the wanted type. It may read imported globals that never change; those of the
+/* What one term of a constant names. It may read imported globals that never change; those of the
  * module itself came with a later proposal. visible_globals: those defined before it. */
-static bool check_const(const struct wasm_module *m, const struct wasm_const *c, u8 want,
-                        u32 visible_globals, struct err *err)
+static bool check_term(const struct wasm_module *m, const struct wasm_const *c, u32 visible_globals,
+                       struct err *err)
 {
     if (c->kind == WASM_CONST_REF_FUNC && c->index >= m->func_count)
         return err_set(err, ERR_INVALID, c->offset, "unknown function %u", c->index);
@@ -77,6 +77,17 @@ static bool check_const(const struct wasm_module *m, const struct wasm_const *c,
             return wasm_unsupported(err, c->offset, WASM_FEATURE_GC,
                                     "constant that reads a global of the module itself");
     }
+    return true;
+}
+
+static bool check_const(const struct wasm_module *m, const struct wasm_const *c, u8 want,
+                        u32 visible_globals, struct err *err)
+{
+    if (!check_term(m, c, visible_globals, err))
+        return false;
+    for (u32 i = 0; c->kind == WASM_CONST_TERMS && i < c->index; i++)
+        if (!check_term(m, &c->terms[i], visible_globals, err))
+            return false;
     if (c->type != want)
         return err_set(err, ERR_INVALID, c->offset,
                        "type mismatch in a constant: expected %s, found %s",
@@ -155,10 +166,17 @@ static bool check_start(const struct wasm_module *m, struct err *err)
 
 static bool check_elem(const struct wasm_module *m, const struct wasm_elem *elem, struct err *err)
 {
-    if (elem->table >= m->table_count)
-        return err_set(err, ERR_INVALID, elem->offset, "unknown table %u", elem->table);
-    if (!check_const(m, &elem->at, WASM_I32, m->global_count, err))
-        return false;
+    if (elem->mode == WASM_SEGMENT_ACTIVE) {
+        if (elem->table >= m->table_count)
+            return err_set(err, ERR_INVALID, elem->offset, "unknown table %u", elem->table);
+        if (m->tables[elem->table].type != elem->type)
+            return err_set(err, ERR_INVALID, elem->offset,
+                           "type mismatch: elements are %s, those of table %u %s",
+                           wasm_valtype_text(elem->type), elem->table,
+                           wasm_valtype_text(m->tables[elem->table].type));
+        if (!check_const(m, &elem->at, WASM_I32, m->global_count, err))
+            return false;
+    }
     for (u32 i = 0; i < elem->item_count; i++)
         if (!check_const(m, &elem->items[i], elem->type, m->global_count, err))
             return false;
@@ -172,6 +190,8 @@ static bool check_segments(const struct wasm_module *m, struct err *err)
             return err_context(err, "element segment %u", i);
     for (u32 i = 0; i < m->data_count; i++) {
         const struct wasm_data *data = &m->data[i];
+        if (data->mode != WASM_SEGMENT_ACTIVE)
+            continue;
         if (data->memory >= m->memory_count)
             return err_set(err, ERR_INVALID, data->offset, "data segment %u: unknown memory %u", i,
                            data->memory);

@@ -25,6 +25,7 @@ enum wasm_valtype { /* the specification's bytes */
                     WASM_F32 = 0x7d,
                     WASM_F64 = 0x7c,
                     WASM_FUNCREF = 0x70,
+                    WASM_EXTERNREF = 0x6f,
 };
 
 enum wasm_extern { WASM_EXTERN_FUNC, WASM_EXTERN_TABLE, WASM_EXTERN_MEMORY, WASM_EXTERN_GLOBAL };
@@ -47,17 +48,22 @@ struct wasm_limits {
     u64 min, max; /* max WASM_NO_MAX: none */
 };
 
+/* A constant expression: one value, or several terms in postfix order (extended constants). */
 enum wasm_const_kind {
     WASM_CONST_VALUE,
     WASM_CONST_GLOBAL,
     WASM_CONST_REF_FUNC,
-    WASM_CONST_REF_NULL
+    WASM_CONST_REF_NULL,
+    WASM_CONST_TERMS,
+    WASM_CONST_OP, /* only as a term: of the two values before it */
 };
 struct wasm_const {
     enum wasm_const_kind kind;
-    u8 type;   /* its value type, once validated */
-    u32 index; /* GLOBAL, REF_FUNC */
-    u64 bits;  /* VALUE */
+    u8 type;        /* its value type, known after decoding except of a global not yet decoded */
+    enum wasm_op op; /* OP: i32 or i64 add, sub, mul */
+    u32 index;      /* GLOBAL, REF_FUNC; TERMS: how many */
+    u64 bits;       /* VALUE */
+    const struct wasm_const *terms; /* TERMS */
     u64 offset;
 };
 
@@ -141,9 +147,10 @@ struct wasm_module {
     struct wasm_data *data;
     struct wasm_section *sections;
     struct wasm_local_name *local_names; /* ascending by (func, local) */
+    u32 *refs;                           /* functions that ref.func names in code, ascending */
     struct wasm_text name;
     u32 type_count, import_count, func_count, table_count, memory_count, global_count;
-    u32 export_count, elem_count, data_count, section_count, local_name_count;
+    u32 export_count, elem_count, data_count, section_count, local_name_count, ref_count;
     u32 func_import_count, table_import_count, memory_import_count, global_import_count;
     u32 start;               /* function index, or WASM_NONE */
     u32 declared_data_count; /* of the data count section, or WASM_NONE */
