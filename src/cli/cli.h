@@ -19,6 +19,8 @@ struct cli_options {
     u32 workers, repeat;
     struct proc_compile_options compile;
     struct server_limits limits;
+    enum server_log_format log_format;
+    const char *log_path; /* NULL: standard output */
     char **rest; /* arguments that are no options, in order */
     int rest_count;
 };

@@ -103,6 +103,10 @@ static bool take_option(struct cli_options *o, const char *name, const char *val
         o->invoke = value;
     else if (strcmp(name, "cache") == 0)
         o->cache_path = value;
+    else if (strcmp(name, "log-file") == 0)
+        o->log_path = value;
+    else if (strcmp(name, "log") == 0)
+        return server_log_format_read(value, &o->log_format, err);
     else if (strcmp(name, "strict-traps") == 0)
         o->compile.strict_traps = true;
     else if (strcmp(name, "workers") == 0)
@@ -147,6 +151,7 @@ bool cli_options_read(struct cli_options *out, const char *command, int argc, ch
         .address = "127.0.0.1:8080",
         .compile = {.tier = PROC_TIER_BEST},
         .limits = server_limits_default(),
+        .log_format = SERVER_LOG_TEXT,
         .rest = argv, /* the words that are no options move to the front */
     };
     for (int at = 1; at < argc; at++) {

@@ -68,6 +68,8 @@ static bool serve(const struct cli_options *options, struct err *err)
         .address = options->address,
         .workers = options->workers,
         .limits = options->limits,
+        .log_format = options->log_format,
+        .log_path = options->log_path,
         .modules = modules,
         .module_count = (u32)options->rest_count,
         .mac_key = &cache.mac_key,

@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "server/internal.h"
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -48,6 +49,7 @@ struct conn {
     u64 discarded;
     struct http_parser parser;
     struct server_request request;
+    char client[INET6_ADDRSTRLEN];
 };
 
 /* ---- opening and closing ---- */
@@ -125,8 +127,10 @@ static void conn_close(struct conn *c)
     loop_timer_stop(w->loop, &c->timer);
     loop_remove(w->loop, &c->watch);
     close(c->watch.fd);
-    if (has_call)
+    if (has_call) {
         server_request_cancel(&c->request);
+        server_request_log(&c->request, 0, c->request.body.len, 0);
+    }
     release_large(&c->in);
     release_large(&c->out);
     release_large(&c->request.body);
@@ -171,7 +175,22 @@ static void begin_idle(struct conn *c)
     list_add(&w->open_conns, c);
 }
 
-bool server_conn_open(struct worker *w, int fd)
+static void write_client(struct conn *c, const struct sockaddr_storage *address)
+{
+    const struct sockaddr_in *v4 = (const void *)address;
+    const struct sockaddr_in6 *v6 = (const void *)address;
+    bool is_v6 = address->ss_family == AF_INET6;
+    const void *number = is_v6 ? (const void *)&v6->sin6_addr : (const void *)&v4->sin_addr;
+    if (inet_ntop(address->ss_family, number, c->client, sizeof c->client) == NULL)
+        c->client[0] = 0;
+}
+
+const char *server_conn_client(const struct conn *c)
+{
+    return c->client[0] == 0 ? NULL : c->client;
+}
+
+bool server_conn_open(struct worker *w, int fd, const struct sockaddr_storage *address)
 {
     int one = 1;
     struct conn *c = conn_take(w);
@@ -188,6 +207,7 @@ bool server_conn_open(struct worker *w, int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     c->events = LOOP_READ;
     c->is_rude = false;
+    write_client(c, address);
     c->out_at = 0;
     c->timer_ns = 0;
     set_received(c, NULL, 0);
@@ -293,8 +313,10 @@ void server_conn_respond(struct conn *c, struct http_response *response, const v
         conn_close(c);
         return;
     }
+    u64 in_bytes = c->request.body.len;
     c->state = CONN_SEND;
     send_answer(c);
+    server_request_log(&c->request, response->status, in_bytes, c->request.is_head ? 0 : len);
 }
 
 /* ---- reading ---- */

@@ -6,13 +6,16 @@
  *   request.c   one request: route, instance, call  -> endpoint, page, sched; answers through conn
  *   endpoint.c  which exports are served where
  *   page.c      GET / as JSON and as a page for people
+ *   log.c       one line a request (server/log.h)
  */
 #pragma once
 #include "base/arena.h"
 #include "http/http.h"
 #include "sched/sched.h"
+#include "server/log.h"
 #include "server/worker.h"
 #include "typed/typed.h"
+#include <sys/socket.h>
 
 /* ---- endpoint.c ---- */
 
@@ -73,6 +76,16 @@ enum request_target {
     REQUEST_REFUSED  /* err says why */
 };
 
+/* What the access log will say of a request. */
+struct request_record {
+    u64 start_ns, cpu_ns;
+    const char *method;  /* NULL: no head was read */
+    const char *outcome; /* static text */
+    size_t path_len;
+    bool is_cut;
+    char path[SERVER_LOG_PATH_MAX]; /* as it came */
+};
+
 /* One request, from its head until it is answered. It lives in its connection. */
 struct server_request {
     struct worker *worker;
@@ -84,6 +97,7 @@ struct server_request {
     int minor;
     bool is_head, keep_alive, wants_html;
     char id[REQUEST_ID_BYTES];
+    struct request_record record;
     struct buf body;
     u64 wall_end_ns; /* when the answer is due */
     struct rt_instance *instance;
@@ -111,10 +125,17 @@ void server_request_cancel(struct server_request *r);
 /* The wall clock of a waiting request has run out. */
 void server_request_expire(struct server_request *r);
 
+/* Gives the access log its line. status 0: it was never answered. */
+void server_request_log(const struct server_request *r, int status, u64 in_bytes, u64 out_bytes);
+
 /* ---- conn.c ---- */
 
-/* Takes over an accepted socket. False: no memory; the socket is closed. */
-bool server_conn_open(struct worker *worker, int fd);
+/* Takes over an accepted socket of the client at `address`. False: no memory; the socket is closed.
+ */
+bool server_conn_open(struct worker *worker, int fd, const struct sockaddr_storage *address);
+
+/* "127.0.0.1" */
+const char *server_conn_client(const struct conn *conn);
 
 /* Makes room for another client: ends the connection that has been idle longest. False: none has
  * been idle for long enough. */
@@ -151,6 +172,7 @@ struct worker {
     struct loop *loop;
     struct rt_engine *engine;
     struct sched *sched;
+    struct server_log *log; /* NULL: none */
     struct served_module *modules;
     struct endpoint_table table;
     struct buf index_json, index_html;

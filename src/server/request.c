@@ -18,6 +18,12 @@ void server_request_begin(struct server_request *r)
     for (u32 i = 0; i < REQUEST_ID_BYTES - 1; i++)
         r->id[i] = digits[id >> (60 - 4 * i) & 15];
     r->err.code = ERR_NONE;
+    r->record.start_ns = loop_now_ns(w->loop);
+    r->record.cpu_ns = 0;
+    r->record.method = NULL;
+    r->record.outcome = err_code_text(ERR_NONE);
+    r->record.path_len = 0;
+    r->record.is_cut = false;
     r->endpoint = NULL;
     r->allow = NULL;
     r->minor = 1;
@@ -88,11 +94,21 @@ static void refuse_path(struct server_request *r, struct http_text path)
     refuse(r);
 }
 
+static void record_head(struct request_record *record, enum http_method method,
+                        struct http_text path)
+{
+    record->method = http_method_text(method);
+    record->path_len = (size_t)min_u64(path.len, sizeof record->path);
+    record->is_cut = record->path_len < path.len;
+    memcpy(record->path, path.bytes, record->path_len);
+}
+
 void server_request_route(struct server_request *r, const struct http_parser *parser,
                           const void *head)
 {
     const struct http_request *request = &parser->request;
     struct http_text path = http_span_text(head, request->path);
+    record_head(&r->record, request->method, path);
     r->minor = request->minor;
     r->is_head = request->method == HTTP_HEAD;
     r->keep_alive = request->keep_alive;
@@ -165,6 +181,7 @@ static void answer_error(struct server_request *r, const struct err *err,
 {
     struct buf *out = &r->worker->payload;
     int status = err_code_http(err->code);
+    r->record.outcome = trap != NULL ? trap->code : err_code_text(err->code);
     buf_clear(out);
     buf_add_format(out, "{\"error\":{\"code\":\"%s\",\"message\":", err_code_text(err->code));
     buf_add_json_string(out, err->text, strlen(err->text));
@@ -319,6 +336,7 @@ static void call_done(void *arg, const struct sched_result *result)
     bool is_cancelled = result->trap != NULL && result->trap->kind == ABI_TRAP_CANCELLED;
     r->task = NULL;
     r->instance = NULL;
+    r->record.cpu_ns = result->cpu_ns;
     board_add(&w->board->guest_cpu_ns, result->cpu_ns);
     if (result->trap == NULL)
         answer_results(r, result->results);
@@ -388,4 +406,26 @@ void server_request_expire(struct server_request *r)
     board_add(&r->worker->board->refused, 1);
     err_set(&err, ERR_BUSY, ERR_NO_AT, "no instance became free in time");
     answer_error(r, &err, NULL);
+}
+
+void server_request_log(const struct server_request *r, int status, u64 in_bytes, u64 out_bytes)
+{
+    const struct request_record *record = &r->record;
+    struct server_log_line line = {
+        .request = r->id,
+        .client = server_conn_client(r->conn),
+        .method = record->method,
+        .outcome = status == 0 ? "cancelled" : record->outcome,
+        .path = record->path,
+        .path_len = record->path_len,
+        .is_cut = record->is_cut,
+        .status = status,
+        .in_bytes = in_bytes,
+        .out_bytes = out_bytes,
+        .cpu_ns = record->cpu_ns,
+    };
+    if (r->worker->log == NULL)
+        return;
+    line.wall_ns = clock_monotonic_ns() - record->start_ns;
+    server_log_add(r->worker->log, &line);
 }

@@ -7,7 +7,7 @@
 #include "base/types.h"
 #include <stdatomic.h>
 
-#define SCOREBOARD_VERSION     1
+#define SCOREBOARD_VERSION     2
 #define SCOREBOARD_WORKERS_MAX 256
 
 struct scoreboard_worker {
@@ -21,7 +21,8 @@ struct scoreboard_worker {
     _Atomic u64 responses_2xx, responses_4xx, responses_5xx;
     _Atomic u64 traps, deadlines, refused; /* refused: queue full */
     _Atomic u64 guest_cpu_ns;
-    u64 spare[2];
+    _Atomic u64 log_dropped; /* lines of the access log */
+    u64 spare[1];
 };
 static_assert(sizeof(struct scoreboard_worker) == 128, "a block fills two cache lines");
 

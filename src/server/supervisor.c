@@ -38,7 +38,7 @@ struct supervisor {
     struct arena arena;
     struct child *children;
     u32 child_count;
-    int listener, signals, board_fd, key_fd;
+    int listener, signals, board_fd, key_fd, log_fd;
     struct scoreboard *board;
     char url[HOST_MAX + 32];
     bool wants_stop; /* asked to stop before the first worker was ready */
@@ -125,15 +125,14 @@ static bool start_worker(struct supervisor *s, u32 index, int ready_fd, struct e
 {
     struct child *child = &s->children[index];
     int fds[WORKER_FDS] = {
-        [WORKER_FD_LISTENER] = s->listener,
-        [WORKER_FD_BOARD] = s->board_fd,
-        [WORKER_FD_READY] = ready_fd,
-        [WORKER_FD_KEY] = s->key_fd,
+        [WORKER_FD_LISTENER] = s->listener, [WORKER_FD_BOARD] = s->board_fd,
+        [WORKER_FD_READY] = ready_fd,       [WORKER_FD_KEY] = s->key_fd,
+        [WORKER_FD_LOG] = s->log_fd,
     };
     arena_reset(&s->arena);
     char **argv =
-        worker_args_make(&s->arena, index, ready_fd >= 0 ? s->url : NULL, &s->options->limits,
-                         s->options->modules, s->options->module_count);
+        worker_args_make(&s->arena, index, ready_fd >= 0 ? s->url : NULL, s->options->log_format,
+                         &s->options->limits, s->options->modules, s->options->module_count);
     struct scoreboard_worker *block = &s->board->workers[index];
     memset(block, 0, sizeof *block);
     child->started_ns = clock_monotonic_ns();
@@ -279,6 +278,19 @@ static bool open_board(struct supervisor *s, struct err *err)
     return true;
 }
 
+/* A log file that cannot be opened is an error, a standard output that cannot a warning. */
+static bool open_log(struct supervisor *s, struct err *err)
+{
+    const struct server_options *options = s->options;
+    struct err why = {0};
+    if (options->log_format == SERVER_LOG_NONE)
+        return true;
+    s->log_fd = server_log_open(options->log_path, options->log_path != NULL ? err : &why);
+    if (why.code != ERR_NONE)
+        fprintf(stderr, "weir: warning: no access log: %s; --log-file FILE takes one\n", why.text);
+    return s->log_fd >= 0 || options->log_path == NULL;
+}
+
 static bool open_signals(struct supervisor *s, struct err *err)
 {
     sigset_t set;
@@ -349,14 +361,18 @@ static void watch_over(struct supervisor *s)
 
 bool server_supervise(const struct server_options *options, struct err *err)
 {
-    struct supervisor s = {
-        .options = options, .listener = -1, .signals = -1, .board_fd = -1, .key_fd = -1};
+    struct supervisor s = {.options = options,
+                           .listener = -1,
+                           .signals = -1,
+                           .board_fd = -1,
+                           .key_fd = -1,
+                           .log_fd = -1};
     arena_init(&s.arena, 64 * MIB);
     s.child_count = options->workers > 0 ? options->workers : core_count();
     s.child_count = (u32)min_u64(s.child_count, SCOREBOARD_WORKERS_MAX);
     s.children = check_alloc(SCOREBOARD_WORKERS_MAX * sizeof *s.children);
     s.key_fd = worker_key_file(options->mac_key, err);
-    bool ok = s.key_fd >= 0 && open_listener(&s, err) && open_board(&s, err) &&
+    bool ok = s.key_fd >= 0 && open_log(&s, err) && open_listener(&s, err) && open_board(&s, err) &&
               open_signals(&s, err) && start_first(&s, err);
     if (ok && s.wants_stop)
         begin_drain(&s);
@@ -366,6 +382,7 @@ bool server_supervise(const struct server_options *options, struct err *err)
     fd_close(&s.signals);
     fd_close(&s.board_fd);
     fd_close(&s.key_fd);
+    fd_close(&s.log_fd);
     if (s.board != NULL)
         munmap(s.board, sizeof *s.board);
     free(s.children);

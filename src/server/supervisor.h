@@ -15,6 +15,8 @@ struct server_options {
     const char *address; /* HOST:PORT; port 0: any free one */
     u32 workers;         /* 0: one per core */
     struct server_limits limits;
+    enum server_log_format log_format;
+    const char *log_path;                /* NULL: standard output */
     const struct server_module *modules; /* compiled; borrowed */
     u32 module_count;
     const struct digest *mac_key; /* of the artifacts */

@@ -64,11 +64,14 @@ static void refuse_client(struct worker *w)
 
 static bool accept_client(struct worker *w)
 {
-    int fd = accept4(w->listener.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    struct sockaddr_storage client = {0};
+    socklen_t len = sizeof client;
+    int fd =
+        accept4(w->listener.fd, (struct sockaddr *)&client, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return false;
     board_add(&w->board->accepted, 1);
-    server_conn_open(w, fd);
+    server_conn_open(w, fd, &client);
     board_set(&w->board->connections, w->connections);
     return true;
 }
@@ -213,6 +216,8 @@ static bool start(struct worker *w, struct err *err)
         return false;
     make_index(w);
     random_bytes(&w->id_high, sizeof w->id_high);
+    if (w->config->log_format != SERVER_LOG_NONE && w->config->log_fd >= 0)
+        w->log = server_log_create(w->config->log_format, w->config->log_fd, w->loop, w->board);
     w->listener = (struct loop_watch){.fd = w->config->listener_fd, .fn = accept_clients};
     w->accept_timer.fn = accept_pause_over;
     w->drain_timer.fn = drain_over;
@@ -247,6 +252,7 @@ static void stop(struct worker *w)
     sched_destroy(&w->sched);
     unload_modules(w);
     rt_engine_destroy(&w->engine);
+    server_log_destroy(&w->log);
     loop_destroy(&w->loop);
     fd_close(&w->signals.fd);
     fd_close(&w->spare_fd);

@@ -9,6 +9,7 @@
 #pragma once
 #include "base/digest.h"
 #include "base/err.h"
+#include "server/log.h"
 #include "server/scoreboard.h"
 
 /* Limits of one worker and of each request in it; server/limits.def says what each is. */
@@ -43,6 +44,8 @@ struct server_worker_config {
     struct digest mac_key;
     struct server_limits limits;
     struct scoreboard_worker *board; /* this worker's own block */
+    enum server_log_format log_format;
+    int log_fd; /* of server_log_open; -1: no log */
     /* Base URL or NULL: when it serves, prints "listening on URL" as one line to standard error,
      * and after it each endpoint as a curl line to paste, all in one write. */
     const char *announce;

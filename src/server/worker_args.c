@@ -17,11 +17,11 @@ static char *copy(struct arena *arena, const char *text)
 }
 
 char **worker_args_make(struct arena *arena, u32 index, const char *announce,
-                        const struct server_limits *limits, const struct server_module *modules,
-                        u32 module_count)
+                        enum server_log_format log_format, const struct server_limits *limits,
+                        const struct server_module *modules, u32 module_count)
 {
     char number[16], limit[96];
-    size_t count = 6 + SERVER_LIMITS + (size_t)module_count * 3, at = 0;
+    size_t count = 7 + SERVER_LIMITS + (size_t)module_count * 3, at = 0;
     char **argv = arena_array(arena, char *, count);
     CHECK(argv != NULL);
     snprintf(number, sizeof number, "%u", index);
@@ -29,6 +29,7 @@ char **worker_args_make(struct arena *arena, u32 index, const char *announce,
     argv[at++] = "worker";
     argv[at++] = copy(arena, number);
     argv[at++] = copy(arena, announce == NULL ? "-" : announce);
+    argv[at++] = copy(arena, server_log_format_text(log_format));
     for (u32 i = 0; i < SERVER_LIMITS; i++) {
         server_limits_write(limits, i, limit, sizeof limit);
         argv[at++] = copy(arena, limit);
@@ -74,6 +75,9 @@ static bool read_descriptors(u64 index, struct server_worker_config *config, str
     config->ready_fd = PROC_FD_FIRST + WORKER_FD_READY;
     if (fcntl(config->ready_fd, F_GETFD) < 0)
         config->ready_fd = -1;
+    config->log_fd = PROC_FD_FIRST + WORKER_FD_LOG;
+    if (fcntl(config->log_fd, F_GETFD) < 0)
+        config->log_fd = -1;
     int key_fd = PROC_FD_FIRST + WORKER_FD_KEY, board_fd = PROC_FD_FIRST + WORKER_FD_BOARD;
     if (pread(key_fd, config->mac_key.bytes, DIGEST_BYTES, 0) != DIGEST_BYTES)
         return err_sys(err, "a worker is started by `weir serve`, not by hand");
@@ -93,12 +97,13 @@ static bool read_descriptors(u64 index, struct server_worker_config *config, str
 bool worker_args_read(int argc, char **argv, struct arena *arena,
                       struct server_worker_config *config, struct err *err)
 {
-    *config = (struct server_worker_config){.listener_fd = -1, .ready_fd = -1};
-    if (argc < 4)
+    *config = (struct server_worker_config){.listener_fd = -1, .ready_fd = -1, .log_fd = -1};
+    if (argc < 5)
         return err_set(err, ERR_USAGE, ERR_NO_AT,
                        "a worker is started by `weir serve`, not by hand");
-    int at = 4;
-    if (!read_limits(&at, argc, argv, &config->limits, err))
+    int at = 5;
+    if (!server_log_format_read(argv[4], &config->log_format, err) ||
+        !read_limits(&at, argc, argv, &config->limits, err))
         return false;
     int rest = argc - at - 1;
     if (rest < 3 || rest % 3 != 0 || rest / 3 > MODULES_MAX)

@@ -2,7 +2,7 @@
  * server/worker_args.h -- how the supervisor tells a worker what to serve: program arguments for
  * plain facts, inherited descriptors for what must not be visible or named.
  *
- *   weir worker INDEX URL-or-"-" OPTION=VALUE... -- NAME CODE_PATH MODULE_PATH ...
+ *   weir worker INDEX URL-or-"-" LOG-FORMAT OPTION=VALUE... -- NAME CODE_PATH MODULE_PATH ...
  *
  * Both ends are always the same program, so the arguments need no version.
  */
@@ -11,12 +11,19 @@
 #include "server/worker.h"
 
 /* Descriptors of a worker, in the order they are passed. */
-enum worker_fd { WORKER_FD_LISTENER, WORKER_FD_BOARD, WORKER_FD_READY, WORKER_FD_KEY, WORKER_FDS };
+enum worker_fd {
+    WORKER_FD_LISTENER,
+    WORKER_FD_BOARD,
+    WORKER_FD_READY,
+    WORKER_FD_KEY,
+    WORKER_FD_LOG,
+    WORKER_FDS
+};
 
 /* The arguments for worker `index`, in arena memory, NULL-terminated. */
 char **worker_args_make(struct arena *arena, u32 index, const char *announce,
-                        const struct server_limits *limits, const struct server_module *modules,
-                        u32 module_count);
+                        enum server_log_format log_format, const struct server_limits *limits,
+                        const struct server_module *modules, u32 module_count);
 
 /* Reads arguments and descriptors of this process into config; memory from arena; the scoreboard is
  * mapped. errors: ERR_USAGE, ERR_SYSTEM. */
