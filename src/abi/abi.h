@@ -4,8 +4,9 @@
  * version are refused.
  *
  * Calling convention of every guest function, in every artifact and tier:
- *   - LLVM's tailcc; the first parameter is the callee's context (struct abi_vmctx *, or for a
- *     host function its struct abi_host *).
+ *   - The C convention of the System V ABI, in registers only: nothing is ever passed on the stack.
+ *     The first parameter is the callee's context (struct abi_vmctx *, or for a host function its
+ *     struct abi_host *).
  *   - The first ABI_INT_PARAMS integer and ABI_FLOAT_PARAMS floating parameters travel in
  *     registers, in order; every other parameter i is stored by the caller in
  *     exec->values[i] (i counts all Wasm parameters from 0) and loaded by the callee's prologue
@@ -20,7 +21,7 @@
 #pragma once
 #include "base/types.h"
 
-#define ABI_VERSION      2
+#define ABI_VERSION      3
 #define ABI_INT_PARAMS   5
 #define ABI_FLOAT_PARAMS 8
 #define ABI_REG_RESULTS  2
@@ -53,7 +54,7 @@ union abi_value {
 /* A callable: table element, imported function, target of a funcref. All zero: null. An element of
  * a table of externref has nothing but its ref. */
 #define ABI_ENTRY_FIELDS(F)                                                                        \
-    F(struct abi_entry, void *, code, 0)  /* tailcc code */                                        \
+    F(struct abi_entry, void *, code, 0)  /* guest convention */                                     \
     F(struct abi_entry, void *, ctx, 8)   /* its first argument */                                 \
     F(struct abi_entry, u64, type_id, 16) /* process-wide canonical, never 0 */                    \
     F(struct abi_entry, u64, ref, 24) /* as a value: see above */

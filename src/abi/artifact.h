@@ -50,7 +50,7 @@
  * function: a code address below funcs[0] belongs to none. After the header, in this order:
  *   i32 funcs[func_count]      code of defined function i (import indices not counted); ascending
  *   i32 entries[type_count]    entry_fn for functions of this type
- *   i32 host_calls[type_count] tailcc stub that calls a struct abi_host of this type */
+ *   i32 host_calls[type_count] stub in guest convention that calls a struct abi_host of it */
 struct abi_code {
     u64 magic;
     u32 abi_version;

@@ -38,7 +38,7 @@ static void emit_call(struct cg_func *f, u32 type_index, LLVMValueRef code, LLVM
             cg_field_store(m, operands[i], cg_func_values(f), cg_value_offset(i), CG_SCOPE_VALUES);
     }
     LLVMValueRef result =
-        cg_call(m, m->signatures[type_index].type, code, CG_CALL_TAIL, args, count);
+        cg_call(m, m->signatures[type_index].type, code, CG_CALL_GUEST, args, count);
     f->height -= type->param_count;
     push_results(f, type, result);
 }

@@ -30,7 +30,7 @@ enum cg_scope {
 
 /* LLVM's view of a Wasm function type under the convention of abi/abi.h. */
 struct cg_signature {
-    LLVMTypeRef type;   /* of the function: tailcc, context first */
+    LLVMTypeRef type;   /* of the function: context first */
     LLVMTypeRef result; /* void, one value, or a struct of two */
 };
 
@@ -94,8 +94,8 @@ void cg_function_set_flag(struct cg_module *m, LLVMValueRef function, const char
 
 /* ---- type.c ---- */
 
-#define CG_CALL_C    0u
-#define CG_CALL_TAIL 18u /* llvm::CallingConv::Tail, which the C API does not name */
+#define CG_CALL_C     0u
+#define CG_CALL_GUEST CG_CALL_C /* abi/abi.h */
 
 LLVMTypeRef cg_type_of(const struct cg_module *m, u8 valtype);
 bool cg_signatures_make(struct cg_module *m, struct err *err);

@@ -223,7 +223,7 @@ static bool declare_funcs(struct cg_module *m, struct err *err)
         char name[16];
         snprintf(name, sizeof name, "f%u", index);
         m->funcs[i] =
-            cg_function_add(m, name, m->signatures[m->wasm->funcs[index].type].type, CG_CALL_TAIL);
+            cg_function_add(m, name, m->signatures[m->wasm->funcs[index].type].type, CG_CALL_GUEST);
         mark_context_param(m, m->funcs[i]);
     }
     return true;

@@ -194,7 +194,7 @@ static void emit_host_call(struct cg_module *m, u32 index)
     const struct wasm_func_type *type = &m->wasm->types[index];
     char name[32];
     snprintf(name, sizeof name, "host_%u", index);
-    struct stub stub = stub_begin(m, name, m->signatures[index].type, CG_CALL_TAIL);
+    struct stub stub = stub_begin(m, name, m->signatures[index].type, CG_CALL_GUEST);
     LLVMValueRef host = LLVMGetParam(stub.fn, 0);
     stub_find_exec(&stub, cg_field_load_invariant(m, m->type.ptr, host,
                                                   offsetof(struct abi_host, vmctx), "ctx"));
@@ -273,7 +273,7 @@ static void emit_entry(struct cg_module *m, u32 index)
     }
     LLVMValueRef args[1 + ABI_INT_PARAMS + ABI_FLOAT_PARAMS] = {LLVMGetParam(stub.fn, 1)};
     u32 count = 1 + spread_args(&stub, type, slots, values, args + 1);
-    LLVMValueRef result = cg_call(m, m->signatures[index].type, code, CG_CALL_TAIL, args, count);
+    LLVMValueRef result = cg_call(m, m->signatures[index].type, code, CG_CALL_GUEST, args, count);
     collect_results(&stub, type, result, values, slots);
     LLVMBuildRetVoid(m->builder);
     m->entries[index] = stub.fn;

@@ -12,7 +12,7 @@
 ;; target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"
 ;; target triple = "x86_64-unknown-linux-gnu"
 ;;
-;; @weir_code = protected constant { i64, i32, i32, i32, i32, [6 x i32] } { i64 3550049556836730199, i32 1, i32 2, i32 2, i32 0, [6 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @f2 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @host_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0] }, align 8
+;; @weir_code = protected constant { i64, i32, i32, i32, i32, [6 x i32] } { i64 3550049556836730199, i32 3, i32 2, i32 2, i32 0, [6 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @f2 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @host_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0] }, align 8
 ;;
 ;; ; Function Attrs: cold noreturn nounwind uwtable
 ;; define hidden void @trap_table_out_of_bounds(ptr %0) #0 section ".text" {
@@ -90,13 +90,13 @@
 ;;   %3 = load i32, ptr %2, align 4, !alias.scope !8, !noalias !9
 ;;   %4 = getelementptr nuw i8, ptr %2, i64 16
 ;;   %5 = load i64, ptr %4, align 8, !alias.scope !8, !noalias !9
-;;   %6 = call tailcc i64 %0(ptr %1, i32 %3, i64 %5)
+;;   %6 = call i64 %0(ptr %1, i32 %3, i64 %5)
 ;;   store i64 %6, ptr %2, align 8, !alias.scope !8, !noalias !9
 ;;   ret void
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden tailcc i64 @host_0(ptr %0, i32 %1, i64 %2) #2 section ".text" {
+;; define hidden i64 @host_0(ptr %0, i32 %1, i64 %2) #2 section ".text" {
 ;; entry:
 ;;   %ctx = load ptr, ptr %0, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   %exec = load ptr, ptr %ctx, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
@@ -138,13 +138,13 @@
 ;; define hidden void @entry_1(ptr %0, ptr %1, ptr %2) #2 section ".text" {
 ;; entry:
 ;;   %3 = load i32, ptr %2, align 4, !alias.scope !8, !noalias !9
-;;   %4 = call tailcc i64 %0(ptr %1, i32 %3)
+;;   %4 = call i64 %0(ptr %1, i32 %3)
 ;;   store i64 %4, ptr %2, align 8, !alias.scope !8, !noalias !9
 ;;   ret void
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden tailcc i64 @f1(ptr noundef nonnull dereferenceable(128) %ctx, i32 %0, i64 %1) #2 section ".text" {
+;; define hidden i64 @f1(ptr noundef nonnull dereferenceable(128) %ctx, i32 %0, i64 %1) #2 section ".text" {
 ;; entry:
 ;;   %local = alloca i32, align 4
 ;;   store i32 %0, ptr %local, align 4
@@ -155,11 +155,11 @@
 ;; body:                                             ; preds = %entry
 ;;   %2 = load i32, ptr %local, align 4
 ;;   %3 = load i64, ptr %local1, align 8
-;;   %4 = getelementptr nuw i8, ptr %ctx, i64 32
+;;   %4 = getelementptr nuw i8, ptr %ctx, i64 64
 ;;   %code = load ptr, ptr %4, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   %5 = getelementptr nuw i8, ptr %ctx, i64 40
+;;   %5 = getelementptr nuw i8, ptr %ctx, i64 72
 ;;   %callee = load ptr, ptr %5, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   %6 = call tailcc i64 %code(ptr %callee, i32 %2, i64 %3)
+;;   %6 = call i64 %code(ptr %callee, i32 %2, i64 %3)
 ;;   br label %end
 ;;
 ;; end:                                              ; preds = %body
@@ -168,7 +168,7 @@
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden tailcc i64 @f2(ptr noundef nonnull dereferenceable(128) %ctx, i32 %0) #2 section ".text" {
+;; define hidden i64 @f2(ptr noundef nonnull dereferenceable(128) %ctx, i32 %0) #2 section ".text" {
 ;; entry:
 ;;   %local = alloca i32, align 4
 ;;   store i32 %0, ptr %local, align 4
@@ -176,7 +176,7 @@
 ;;
 ;; body:                                             ; preds = %entry
 ;;   %1 = load i32, ptr %local, align 4
-;;   %2 = getelementptr nuw i8, ptr %ctx, i64 16
+;;   %2 = getelementptr nuw i8, ptr %ctx, i64 32
 ;;   %table = load ptr, ptr %2, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   %3 = getelementptr nuw i8, ptr %table, i64 8
 ;;   %len = load i64, ptr %3, align 8, !alias.scope !10, !noalias !11
@@ -186,7 +186,7 @@
 ;;   %entry1 = getelementptr nuw [32 x i8], ptr %entries, i64 %clamped
 ;;   %5 = getelementptr nuw i8, ptr %entry1, i64 16
 ;;   %id = load i64, ptr %5, align 8, !alias.scope !10, !noalias !11
-;;   %6 = getelementptr nuw i8, ptr %ctx, i64 64
+;;   %6 = getelementptr nuw i8, ptr %ctx, i64 96
 ;;   %expected = load i64, ptr %6, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   %7 = icmp ne i64 %id, %expected
 ;;   br i1 %7, label %bad, label %good
@@ -195,7 +195,7 @@
 ;;   %code = load ptr, ptr %entry1, align 8, !alias.scope !10, !noalias !11
 ;;   %8 = getelementptr nuw i8, ptr %entry1, i64 8
 ;;   %callee = load ptr, ptr %8, align 8, !alias.scope !10, !noalias !11
-;;   %9 = call tailcc i64 %code(ptr %callee, i32 %1, i64 2)
+;;   %9 = call i64 %code(ptr %callee, i32 %1, i64 2)
 ;;   br label %end
 ;;
 ;; end:                                              ; preds = %good

@@ -17,7 +17,7 @@
 ;; target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"
 ;; target triple = "x86_64-unknown-linux-gnu"
 ;;
-;; @weir_code = protected constant { i64, i32, i32, i32, i32, [4 x i32] } { i64 3550049556836730199, i32 1, i32 2, i32 1, i32 0, [4 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @f1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0] }, align 8
+;; @weir_code = protected constant { i64, i32, i32, i32, i32, [4 x i32] } { i64 3550049556836730199, i32 3, i32 2, i32 1, i32 0, [4 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @f1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0] }, align 8
 ;;
 ;; ; Function Attrs: cold noreturn nounwind uwtable
 ;; define hidden void @trap_unreachable(ptr %0) #0 section ".text" {
@@ -37,13 +37,13 @@
 ;; define hidden void @entry_0(ptr %0, ptr %1, ptr %2) #2 section ".text" {
 ;; entry:
 ;;   %3 = load i32, ptr %2, align 4, !alias.scope !8, !noalias !9
-;;   %4 = call tailcc i32 %0(ptr %1, i32 %3)
+;;   %4 = call i32 %0(ptr %1, i32 %3)
 ;;   store i32 %4, ptr %2, align 4, !alias.scope !8, !noalias !9
 ;;   ret void
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden tailcc i32 @f0(ptr noundef nonnull dereferenceable(64) %ctx, i32 %0) #2 section ".text" {
+;; define hidden i32 @f0(ptr noundef nonnull dereferenceable(64) %ctx, i32 %0) #2 section ".text" {
 ;; entry:
 ;;   %local = alloca i32, align 4
 ;;   store i32 %0, ptr %local, align 4
@@ -93,7 +93,7 @@
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden tailcc i32 @f1(ptr noundef nonnull dereferenceable(64) %ctx, i32 %0) #2 section ".text" {
+;; define hidden i32 @f1(ptr noundef nonnull dereferenceable(64) %ctx, i32 %0) #2 section ".text" {
 ;; entry:
 ;;   %local = alloca i32, align 4
 ;;   store i32 %0, ptr %local, align 4

@@ -9,7 +9,7 @@
 ;; target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"
 ;; target triple = "x86_64-unknown-linux-gnu"
 ;;
-;; @weir_code = protected constant { i64, i32, i32, i32, i32, [9 x i32] } { i64 3550049556836730199, i32 1, i32 3, i32 3, i32 0, [9 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @f1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @f2 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_2 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0, i32 0, i32 0] }, align 8
+;; @weir_code = protected constant { i64, i32, i32, i32, i32, [9 x i32] } { i64 3550049556836730199, i32 3, i32 3, i32 3, i32 0, [9 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @f1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @f2 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_2 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0, i32 0, i32 0] }, align 8
 ;;
 ;; ; Function Attrs: cold noreturn nounwind uwtable
 ;; define hidden void @trap_integer_divide_by_zero(ptr %0) #0 section ".text" {
@@ -53,7 +53,7 @@
 ;;   %3 = load i32, ptr %2, align 4, !alias.scope !8, !noalias !9
 ;;   %4 = getelementptr nuw i8, ptr %2, i64 16
 ;;   %5 = load i32, ptr %4, align 4, !alias.scope !8, !noalias !9
-;;   %6 = call tailcc i32 %0(ptr %1, i32 %3, i32 %5)
+;;   %6 = call i32 %0(ptr %1, i32 %3, i32 %5)
 ;;   store i32 %6, ptr %2, align 4, !alias.scope !8, !noalias !9
 ;;   ret void
 ;; }
@@ -64,7 +64,7 @@
 ;;   %3 = load i64, ptr %2, align 8, !alias.scope !8, !noalias !9
 ;;   %4 = getelementptr nuw i8, ptr %2, i64 16
 ;;   %5 = load i64, ptr %4, align 8, !alias.scope !8, !noalias !9
-;;   %6 = call tailcc i64 %0(ptr %1, i64 %3, i64 %5)
+;;   %6 = call i64 %0(ptr %1, i64 %3, i64 %5)
 ;;   store i64 %6, ptr %2, align 8, !alias.scope !8, !noalias !9
 ;;   ret void
 ;; }
@@ -73,13 +73,13 @@
 ;; define hidden void @entry_2(ptr %0, ptr %1, ptr %2) #2 section ".text" {
 ;; entry:
 ;;   %3 = load double, ptr %2, align 8, !alias.scope !8, !noalias !9
-;;   %4 = call tailcc i64 %0(ptr %1, double %3)
+;;   %4 = call i64 %0(ptr %1, double %3)
 ;;   store i64 %4, ptr %2, align 8, !alias.scope !8, !noalias !9
 ;;   ret void
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden tailcc i32 @f0(ptr noundef nonnull dereferenceable(64) %ctx, i32 %0, i32 %1) #2 section ".text" {
+;; define hidden i32 @f0(ptr noundef nonnull dereferenceable(64) %ctx, i32 %0, i32 %1) #2 section ".text" {
 ;; entry:
 ;;   %local = alloca i32, align 4
 ;;   store i32 %0, ptr %local, align 4
@@ -117,7 +117,7 @@
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden tailcc i64 @f1(ptr noundef nonnull dereferenceable(64) %ctx, i64 %0, i64 %1) #2 section ".text" {
+;; define hidden i64 @f1(ptr noundef nonnull dereferenceable(64) %ctx, i64 %0, i64 %1) #2 section ".text" {
 ;; entry:
 ;;   %local = alloca i64, align 8
 ;;   store i64 %0, ptr %local, align 8
@@ -147,7 +147,7 @@
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden tailcc i64 @f2(ptr noundef nonnull dereferenceable(64) %ctx, double %0) #2 section ".text" {
+;; define hidden i64 @f2(ptr noundef nonnull dereferenceable(64) %ctx, double %0) #2 section ".text" {
 ;; entry:
 ;;   %local = alloca double, align 8
 ;;   store double %0, ptr %local, align 8

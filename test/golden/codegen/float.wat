@@ -10,7 +10,7 @@
 ;; target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"
 ;; target triple = "x86_64-unknown-linux-gnu"
 ;;
-;; @weir_code = protected constant { i64, i32, i32, i32, i32, [8 x i32] } { i64 3550049556836730199, i32 1, i32 4, i32 2, i32 0, [8 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @f1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @f2 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @f3 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0, i32 0] }, align 8
+;; @weir_code = protected constant { i64, i32, i32, i32, i32, [8 x i32] } { i64 3550049556836730199, i32 3, i32 4, i32 2, i32 0, [8 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @f1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @f2 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @f3 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0, i32 0] }, align 8
 ;; @hidden_f32_2 = weak hidden constant float 1.000000e+00
 ;; @hidden_f32_1 = weak hidden constant float -0.000000e+00
 ;; @hidden_f64_1 = weak hidden constant double -0.000000e+00
@@ -22,7 +22,7 @@
 ;; define hidden void @entry_0(ptr %0, ptr %1, ptr %2) #1 section ".text" {
 ;; entry:
 ;;   %3 = load float, ptr %2, align 4, !alias.scope !0, !noalias !3
-;;   %4 = call tailcc float %0(ptr %1, float %3)
+;;   %4 = call float %0(ptr %1, float %3)
 ;;   store float %4, ptr %2, align 4, !alias.scope !0, !noalias !3
 ;;   ret void
 ;; }
@@ -31,13 +31,13 @@
 ;; define hidden void @entry_1(ptr %0, ptr %1, ptr %2) #1 section ".text" {
 ;; entry:
 ;;   %3 = load double, ptr %2, align 8, !alias.scope !0, !noalias !3
-;;   %4 = call tailcc double %0(ptr %1, double %3)
+;;   %4 = call double %0(ptr %1, double %3)
 ;;   store double %4, ptr %2, align 8, !alias.scope !0, !noalias !3
 ;;   ret void
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden tailcc float @f0(ptr noundef nonnull dereferenceable(64) %ctx, float %0) #1 section ".text" {
+;; define hidden float @f0(ptr noundef nonnull dereferenceable(64) %ctx, float %0) #1 section ".text" {
 ;; entry:
 ;;   br label %body
 ;;
@@ -52,7 +52,7 @@
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden tailcc float @f1(ptr noundef nonnull dereferenceable(64) %ctx, float %0) #1 section ".text" {
+;; define hidden float @f1(ptr noundef nonnull dereferenceable(64) %ctx, float %0) #1 section ".text" {
 ;; entry:
 ;;   br label %body
 ;;
@@ -66,7 +66,7 @@
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden tailcc float @f2(ptr noundef nonnull dereferenceable(64) %ctx, float %0) #1 section ".text" {
+;; define hidden float @f2(ptr noundef nonnull dereferenceable(64) %ctx, float %0) #1 section ".text" {
 ;; entry:
 ;;   br label %body
 ;;
@@ -83,7 +83,7 @@
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden tailcc double @f3(ptr noundef nonnull dereferenceable(64) %ctx, double %0) #1 section ".text" {
+;; define hidden double @f3(ptr noundef nonnull dereferenceable(64) %ctx, double %0) #1 section ".text" {
 ;; entry:
 ;;   br label %body
 ;;

@@ -45,7 +45,6 @@
 ;; 	movl	(%rdx), %esi
 ;; 	movq	%rcx, %rdi
 ;; 	callq	*%rax
-;; 	subq	$8, %rsp
 ;; 	movl	%eax, (%rbx)
 ;; 	addq	$8, %rsp
 ;; 	popq	%rbx
@@ -69,14 +68,14 @@
 ;; 	.cfi_def_cfa_register %rbp
 ;; 	testl	%esi, %esi
 ;; 	je	.LBB2_2
-;; 	movq	16(%rdi), %rax
+;; 	movq	32(%rdi), %rax
 ;; 	movl	%esi, %ecx
 ;; 	movl	(%rax,%rcx), %eax
 ;; 	xorl	%edx, %edx
 ;; 	divl	%esi
 ;; 	popq	%rbp
 ;; 	.cfi_def_cfa %rsp, 8
-;; 	retq	$8
+;; 	retq
 ;; .LBB2_2:
 ;; 	.cfi_def_cfa %rbp, 16
 ;; 	callq	trap_integer_divide_by_zero
@@ -95,13 +94,11 @@
 ;; 	.cfi_offset %rbp, -16
 ;; 	movq	%rsp, %rbp
 ;; 	.cfi_def_cfa_register %rbp
-;; 	subq	$16, %rsp
 ;; 	addl	$4, %esi
 ;; 	callq	f0
-;; 	addq	$8, %rsp
 ;; 	popq	%rbp
 ;; 	.cfi_def_cfa %rsp, 8
-;; 	retq	$8
+;; 	retq
 ;; .Lfunc_end3:
 ;; 	.size	f1, .Lfunc_end3-f1
 ;; 	.cfi_endproc
@@ -113,7 +110,7 @@
 ;; 	.p2align	3, 0x0
 ;; weir_code:
 ;; 	.quad	3550049556836730199
-;; 	.long	1
+;; 	.long	3
 ;; 	.long	2
 ;; 	.long	1
 ;; 	.long	0

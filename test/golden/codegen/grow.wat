@@ -7,7 +7,7 @@
 ;; target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"
 ;; target triple = "x86_64-unknown-linux-gnu"
 ;;
-;; @weir_code = protected constant { i64, i32, i32, i32, i32, [3 x i32] } { i64 3550049556836730199, i32 1, i32 1, i32 1, i32 0, [3 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0] }, align 8
+;; @weir_code = protected constant { i64, i32, i32, i32, i32, [3 x i32] } { i64 3550049556836730199, i32 3, i32 1, i32 1, i32 0, [3 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0] }, align 8
 ;;
 ;; ; Function Attrs: cold noreturn nounwind uwtable
 ;; define hidden void @trap_stack_exhausted(ptr %0) #0 section ".text" {
@@ -41,6 +41,20 @@
 ;;   %5 = getelementptr nuw i8, ptr %builtins, i64 16
 ;;   %builtin = load ptr, ptr %5, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   %6 = call i64 %builtin(ptr %0, i64 %1, i64 %2)
+;;   %7 = getelementptr nuw i8, ptr %exec, i64 8
+;;   %pending = load i64, ptr %7, align 8, !alias.scope !1, !noalias !4
+;;   %none = icmp eq i64 %pending, 0
+;;   br i1 %none, label %stay, label %leave
+;;
+;; leave:                                            ; preds = %good
+;;   %8 = getelementptr nuw i8, ptr %0, i64 8
+;;   %builtins1 = load ptr, ptr %8, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
+;;   %9 = getelementptr nuw i8, ptr %builtins1, i64 8
+;;   %builtin2 = load ptr, ptr %9, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
+;;   call void %builtin2(ptr %exec)
+;;   br label %stay
+;;
+;; stay:                                             ; preds = %leave, %good
 ;;   ret i64 %6
 ;; }
 ;;
@@ -51,7 +65,7 @@
 ;; define hidden void @entry_0(ptr %0, ptr %1, ptr %2) #1 section ".text" {
 ;; entry:
 ;;   %3 = load i32, ptr %2, align 4, !alias.scope !8, !noalias !9
-;;   %4 = call tailcc { i32, i32 } %0(ptr %1, i32 %3)
+;;   %4 = call { i32, i32 } %0(ptr %1, i32 %3)
 ;;   %5 = extractvalue { i32, i32 } %4, 0
 ;;   store i32 %5, ptr %2, align 4, !alias.scope !8, !noalias !9
 ;;   %6 = extractvalue { i32, i32 } %4, 1
@@ -61,7 +75,7 @@
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden tailcc { i32, i32 } @f0(ptr noundef nonnull dereferenceable(64) %ctx, i32 %0) #1 section ".text" {
+;; define hidden { i32, i32 } @f0(ptr noundef nonnull dereferenceable(128) %ctx, i32 %0) #1 section ".text" {
 ;; entry:
 ;;   %local = alloca i32, align 4
 ;;   store i32 %0, ptr %local, align 4
@@ -72,7 +86,7 @@
 ;;   %2 = zext i32 %1 to i64
 ;;   %3 = call i64 @memory_grow(ptr %ctx, i64 0, i64 %2)
 ;;   %4 = trunc i64 %3 to i32
-;;   %5 = getelementptr nuw i8, ptr %ctx, i64 24
+;;   %5 = getelementptr nuw i8, ptr %ctx, i64 40
 ;;   %6 = load ptr, ptr %5, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   %7 = getelementptr nuw i8, ptr %6, i64 8
 ;;   %8 = load i64, ptr %7, align 8, !alias.scope !1, !noalias !4

@@ -10,7 +10,7 @@
 ;; target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"
 ;; target triple = "x86_64-unknown-linux-gnu"
 ;;
-;; @weir_code = protected constant { i64, i32, i32, i32, i32, [3 x i32] } { i64 3550049556836730199, i32 1, i32 1, i32 1, i32 0, [3 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0] }, align 8
+;; @weir_code = protected constant { i64, i32, i32, i32, i32, [3 x i32] } { i64 3550049556836730199, i32 3, i32 1, i32 1, i32 0, [3 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0] }, align 8
 ;;
 ;; ; Function Attrs: cold noreturn nounwind uwtable
 ;; define hidden void @trap_memory_out_of_bounds(ptr %0) #0 section ".text" {
@@ -32,18 +32,18 @@
 ;;   %3 = load i32, ptr %2, align 4, !alias.scope !8, !noalias !9
 ;;   %4 = getelementptr nuw i8, ptr %2, i64 16
 ;;   %5 = load i64, ptr %4, align 8, !alias.scope !8, !noalias !9
-;;   call tailcc void %0(ptr %1, i32 %3, i64 %5)
+;;   call void %0(ptr %1, i32 %3, i64 %5)
 ;;   ret void
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden tailcc void @f0(ptr noundef nonnull dereferenceable(64) %ctx, i32 %0, i64 %1) #2 section ".text" {
+;; define hidden void @f0(ptr noundef nonnull dereferenceable(128) %ctx, i32 %0, i64 %1) #2 section ".text" {
 ;; entry:
 ;;   %local = alloca i32, align 4
 ;;   store i32 %0, ptr %local, align 4
 ;;   %local1 = alloca i64, align 8
 ;;   store i64 %1, ptr %local1, align 8
-;;   %2 = getelementptr nuw i8, ptr %ctx, i64 16
+;;   %2 = getelementptr nuw i8, ptr %ctx, i64 32
 ;;   %memory = load ptr, ptr %2, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   br label %body
 ;;
@@ -63,7 +63,7 @@
 ;;   store i16 %13, ptr %12, align 1, !alias.scope !10, !noalias !11
 ;;   %14 = load i32, ptr %local, align 4
 ;;   %15 = zext i32 %14 to i64
-;;   %16 = getelementptr nuw i8, ptr %ctx, i64 24
+;;   %16 = getelementptr nuw i8, ptr %ctx, i64 40
 ;;   %17 = load ptr, ptr %16, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   %18 = getelementptr nuw i8, ptr %17, i64 8
 ;;   %19 = load i64, ptr %18, align 8, !alias.scope !1, !noalias !4

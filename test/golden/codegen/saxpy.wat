@@ -22,7 +22,6 @@
 ;; 	.cfi_offset %rbp, -16
 ;; 	movq	%rsp, %rbp
 ;; 	.cfi_def_cfa_register %rbp
-;; 	subq	$16, %rsp
 ;; 	movq	%rsi, %r9
 ;; 	movq	%rdi, %rax
 ;; 	movl	(%rdx), %esi
@@ -32,7 +31,6 @@
 ;; 	movq	%r9, %rdi
 ;; 	movl	%r8d, %edx
 ;; 	callq	*%rax
-;; 	addq	$8, %rsp
 ;; 	popq	%rbp
 ;; 	.cfi_def_cfa %rsp, 8
 ;; 	retq
@@ -57,7 +55,7 @@
 ;; 	.cfi_offset %r14, -24
 ;; 	testl	%ecx, %ecx
 ;; 	je	.LBB1_10
-;; 	movq	16(%rdi), %rax
+;; 	movq	32(%rdi), %rax
 ;; 	cmpl	$4, %ecx
 ;; 	jae	.LBB1_11
 ;; .LBB1_2:
@@ -116,7 +114,7 @@
 ;; 	popq	%rbp
 ;; 	.cfi_def_cfa %rsp, 8
 ;; 	vzeroupper
-;; 	retq	$8
+;; 	retq
 ;; .LBB1_11:
 ;; 	.cfi_def_cfa %rbp, 16
 ;; 	leal	-4(,%rcx,4), %r8d
@@ -220,7 +218,7 @@
 ;; 	.p2align	3, 0x0
 ;; weir_code:
 ;; 	.quad	3550049556836730199
-;; 	.long	1
+;; 	.long	3
 ;; 	.long	1
 ;; 	.long	1
 ;; 	.long	0

@@ -12,7 +12,7 @@
 ;; target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"
 ;; target triple = "x86_64-unknown-linux-gnu"
 ;;
-;; @weir_code = protected constant { i64, i32, i32, i32, i32, [6 x i32] } { i64 3550049556836730199, i32 1, i32 2, i32 2, i32 0, [6 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @f1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0, i32 0] }, align 8
+;; @weir_code = protected constant { i64, i32, i32, i32, i32, [6 x i32] } { i64 3550049556836730199, i32 3, i32 2, i32 2, i32 0, [6 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @f1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0, i32 0] }, align 8
 ;;
 ;; ; Function Attrs: nocallback nofree nosync nounwind willreturn memory(none)
 ;; declare ptr @llvm.frameaddress.p0(i32 immarg) #0
@@ -42,7 +42,7 @@
 ;;   %19 = load i64, ptr %18, align 8, !alias.scope !8, !noalias !9
 ;;   %20 = getelementptr nuw i8, ptr %values, i64 112
 ;;   store i64 %19, ptr %20, align 8, !alias.scope !8, !noalias !9
-;;   %21 = call tailcc { float, i32 } %0(ptr %1, i32 %4, i32 %6, i32 %8, i32 %10, i32 %12, float %17)
+;;   %21 = call { float, i32 } %0(ptr %1, i32 %4, i32 %6, i32 %8, i32 %10, i32 %12, float %17)
 ;;   %22 = extractvalue { float, i32 } %21, 0
 ;;   store float %22, ptr %2, align 4, !alias.scope !8, !noalias !9
 ;;   %23 = extractvalue { float, i32 } %21, 1
@@ -58,13 +58,13 @@
 ;; ; Function Attrs: nounwind uwtable
 ;; define hidden void @entry_1(ptr %0, ptr %1, ptr %2) #1 section ".text" {
 ;; entry:
-;;   %3 = call tailcc i32 %0(ptr %1)
+;;   %3 = call i32 %0(ptr %1)
 ;;   store i32 %3, ptr %2, align 4, !alias.scope !8, !noalias !9
 ;;   ret void
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden tailcc { float, i32 } @f0(ptr noundef nonnull dereferenceable(64) %ctx, i32 %0, i32 %1, i32 %2, i32 %3, i32 %4, float %5) #1 section ".text" {
+;; define hidden { float, i32 } @f0(ptr noundef nonnull dereferenceable(64) %ctx, i32 %0, i32 %1, i32 %2, i32 %3, i32 %4, float %5) #1 section ".text" {
 ;; entry:
 ;;   %local = alloca i32, align 4
 ;;   store i32 %0, ptr %local, align 4
@@ -109,7 +109,7 @@
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden tailcc i32 @f1(ptr noundef nonnull dereferenceable(64) %ctx) #1 section ".text" {
+;; define hidden i32 @f1(ptr noundef nonnull dereferenceable(64) %ctx) #1 section ".text" {
 ;; entry:
 ;;   %exec = load ptr, ptr %ctx, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   %0 = getelementptr nuw i8, ptr %exec, i64 32
@@ -121,7 +121,7 @@
 ;;   store i32 5, ptr %1, align 4, !alias.scope !8, !noalias !9
 ;;   %2 = getelementptr nuw i8, ptr %values, i64 112
 ;;   store i64 7, ptr %2, align 8, !alias.scope !8, !noalias !9
-;;   %3 = call tailcc { float, i32 } @f0(ptr %ctx, i32 0, i32 1, i32 2, i32 3, i32 4, float 6.000000e+00)
+;;   %3 = call { float, i32 } @f0(ptr %ctx, i32 0, i32 1, i32 2, i32 3, i32 4, float 6.000000e+00)
 ;;   %4 = extractvalue { float, i32 } %3, 0
 ;;   %5 = extractvalue { float, i32 } %3, 1
 ;;   %6 = getelementptr nuw i8, ptr %values, i64 32
