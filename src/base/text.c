@@ -25,3 +25,34 @@ bool text_whole_number(const char *text, u64 max, u64 *out)
     *out = value;
     return true;
 }
+
+static u32 least_of(u32 a, u32 b, u32 c)
+{
+    u32 least = a < b ? a : b;
+    return least < c ? least : c;
+}
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* One row of the table of distances at a time: row[i] is that of the first i letters of a. */
+u32 text_distance(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    u32 row[TEXT_DISTANCE_MAX + 1];
+    if (a_len > TEXT_DISTANCE_MAX || b_len > TEXT_DISTANCE_MAX)
+        return UINT32_MAX;
+    for (u32 i = 0; i <= a_len; i++)
+        row[i] = i;
+    for (u32 k = 0; k < b_len; k++) {
+        u32 diagonal = row[0];
+        row[0] = k + 1;
+        for (u32 i = 0; i < a_len; i++) {
+            u32 replaced = diagonal + (lower(a[i]) != lower(b[k]));
+            diagonal = row[i + 1];
+            row[i + 1] = least_of(replaced, row[i] + 1, diagonal + 1);
+        }
+    }
+    return row[a_len];
+}

@@ -11,3 +11,9 @@ void text_make_plain(void *text, size_t len);
 /* The whole text as a decimal number from 1 to max (below 10^18): digits only, no sign, no space.
  */
 MUST_CHECK bool text_whole_number(const char *text, u64 max, u64 *out);
+
+/* Insertions, deletions and replacements that turn a into b, letters of either case alike: how far
+ * a word is from one that may have been meant. UINT32_MAX if either has more than TEXT_DISTANCE_MAX
+ * bytes. */
+#define TEXT_DISTANCE_MAX 40
+u32 text_distance(const char *a, size_t a_len, const char *b, size_t b_len);

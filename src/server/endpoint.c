@@ -1,10 +1,10 @@
 #include "base/check.h"
+#include "base/text.h"
 #include "server/internal.h"
 #include <stdlib.h>
 #include <string.h>
 
 #define NAME_MAX_BYTES     512 /* of a path segment that can name anything */
-#define NEAREST_TEXT_MAX   40  /* longer paths get no suggestions */
 #define NEAREST_CHECKS_MAX 100 /* endpoints compared for them */
 
 static bool is_hidden(struct rt_text name)
@@ -144,49 +144,16 @@ const struct endpoint *server_endpoint_find(const struct endpoint_table *table,
     return NULL;
 }
 
-static u32 min3(u32 a, u32 b, u32 c)
-{
-    u32 least = a < b ? a : b;
-    return least < c ? least : c;
-}
-
-static char lower(char c)
-{
-    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-}
-
-/* Insertions, deletions and replacements that turn a into b, letters of either case alike; one row
- * of the table at a time. */
-static u32 edit_distance(struct http_text a, struct http_text b)
-{
-    u32 row[NEAREST_TEXT_MAX + 1];
-    for (u32 i = 0; i <= a.len; i++)
-        row[i] = i;
-    for (u32 k = 0; k < b.len; k++) {
-        u32 diagonal = row[0];
-        row[0] = k + 1;
-        for (u32 i = 0; i < a.len; i++) {
-            u32 replaced = diagonal + (lower(a.bytes[i]) != lower(b.bytes[k]));
-            diagonal = row[i + 1];
-            row[i + 1] = min3(replaced, row[i] + 1, diagonal + 1);
-        }
-    }
-    return row[a.len];
-}
-
 u32 server_endpoint_nearest(const struct endpoint_table *table, struct http_text path,
                             const struct endpoint **out, u32 max)
 {
     u32 count = 0, distances[8];
     CHECK(max <= COUNT_OF(distances));
-    if (path.len > NEAREST_TEXT_MAX)
-        return 0;
     u32 farthest = (u32)max_u64(2, path.len / 3);
     for (u32 i = 0; i < table->count && i < NEAREST_CHECKS_MAX; i++) {
-        struct http_text candidate = {table->endpoints[i].path, strlen(table->endpoints[i].path)};
-        if (candidate.len > NEAREST_TEXT_MAX)
-            continue;
-        u32 distance = edit_distance(path, candidate), at = count;
+        const char *candidate = table->endpoints[i].path;
+        u32 distance = text_distance(path.bytes, path.len, candidate, strlen(candidate));
+        u32 at = count;
         if (distance > farthest)
             continue;
         while (at > 0 && distances[at - 1] > distance)

@@ -57,11 +57,34 @@ static void whole_numbers(void **state)
     }
 }
 
+static void distances(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        u32 want;
+    } cases[] = {
+        {"", "", 0},           {"", "abc", 3},           {"abc", "", 3},
+        {"serve", "serve", 0}, {"srve", "serve", 1},     {"serrve", "serve", 1},
+        {"sarve", "serve", 1}, {"SERVE", "serve", 0},    {"run", "serve", 4},
+        {"ab", "ba", 2},       {"kitten", "sitting", 3},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_int_equal(
+            text_distance(cases[i].a, strlen(cases[i].a), cases[i].b, strlen(cases[i].b)),
+            cases[i].want);
+    char longest[TEXT_DISTANCE_MAX + 1] = {0};
+    assert_int_equal(text_distance(longest, TEXT_DISTANCE_MAX, longest, TEXT_DISTANCE_MAX), 0);
+    assert_int_equal(text_distance(longest, TEXT_DISTANCE_MAX + 1, "", 0), UINT32_MAX);
+    assert_int_equal(text_distance("", 0, longest, TEXT_DISTANCE_MAX + 1), UINT32_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(controls_become_question_marks),
         cmocka_unit_test(whole_numbers),
+        cmocka_unit_test(distances),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
