@@ -76,6 +76,26 @@ static void check_entry(struct cg_func *f, LLVMValueRef id, LLVMValueRef expecte
     LLVMPositionBuilderAtEnd(m->builder, good);
 }
 
+/* The context that goes with an entry: nearly always the caller's own. A branch that bets on it
+ * lets the callee start with a context that is there, not one that comes from memory at the end of
+ * a chain of loads. Without its weights LLVM would make a select of it, which waits. */
+static LLVMValueRef guess_own_context(struct cg_func *f, LLVMValueRef callee)
+{
+    struct cg_module *m = f->m;
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(m->builder);
+    LLVMBasicBlockRef own = cg_block_new(f, "own");
+    LLVMBasicBlockRef foreign = cg_block_new_cold(f, "foreign");
+    LLVMValueRef is_own = LLVMBuildICmp(m->builder, LLVMIntEQ, callee, f->ctx, "");
+    LLVMValueRef branch = LLVMBuildCondBr(m->builder, is_own, own, foreign);
+    LLVMSetMetadata(branch, m->weights_kind, m->likely);
+    LLVMPositionBuilderAtEnd(m->builder, foreign);
+    LLVMBuildBr(m->builder, own);
+    LLVMPositionBuilderAtEnd(m->builder, own);
+    LLVMValueRef ctx = LLVMBuildPhi(m->builder, m->type.ptr, "");
+    LLVMAddIncoming(ctx, (LLVMValueRef[]){f->ctx, callee}, (LLVMBasicBlockRef[]){here, foreign}, 2);
+    return ctx;
+}
+
 /* The index is clamped to the table's length, where a null entry lies: one comparison covers
  * bounds, null and type, also when the processor guesses. */
 void cg_emit_call_indirect(struct cg_func *f, const struct wasm_instr *instr,
@@ -104,5 +124,7 @@ void cg_emit_call_indirect(struct cg_func *f, const struct wasm_instr *instr,
                                       CG_SCOPE_TABLE, "code");
     LLVMValueRef ctx = cg_field_load(m, m->type.ptr, entry, offsetof(struct abi_entry, ctx),
                                      CG_SCOPE_TABLE, "callee");
+    if (m->options.opt == CG_OPT_BEST)
+        ctx = guess_own_context(f, ctx);
     emit_call(f, instr->index, code, ctx);
 }

@@ -72,7 +72,8 @@ struct cg_module {
     LLVMValueRef builtins[CG_BUILTIN_COUNT];
     LLVMValueRef intrinsics[WASM_OP_COUNT]; /* declared when first used */
     LLVMValueRef hidden[2][CG_HIDDEN_COUNT];
-    unsigned invariant_kind, scope_kind, noalias_kind; /* metadata kinds */
+    unsigned invariant_kind, scope_kind, noalias_kind, weights_kind; /* metadata kinds */
+    LLVMValueRef likely; /* weights of a branch that is nearly always taken */
     LLVMValueRef empty_node, scope_list[CG_SCOPE_COUNT], noalias_list[CG_SCOPE_COUNT];
     LLVMAttributeRef attributes[10]; /* of every function */
     u32 attribute_count;

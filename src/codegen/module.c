@@ -114,6 +114,16 @@ static unsigned metadata_kind(struct cg_module *m, const char *name)
     return LLVMGetMDKindIDInContext(m->llvm, name, (unsigned)strlen(name));
 }
 
+static void weights_init(struct cg_module *m)
+{
+    static const char name[] = "branch_weights";
+    LLVMMetadataRef parts[] = {LLVMMDStringInContext2(m->llvm, name, sizeof name - 1),
+                               LLVMValueAsMetadata(cg_const_i32(m, 1u << 20)),
+                               LLVMValueAsMetadata(cg_const_i32(m, 1))};
+    m->weights_kind = metadata_kind(m, "prof");
+    m->likely = LLVMMetadataAsValue(m->llvm, LLVMMDNodeInContext2(m->llvm, parts, COUNT_OF(parts)));
+}
+
 /* One scope per kind of memory in one domain; an access in one scope is in none of the others. */
 static void scopes_init(struct cg_module *m)
 {
@@ -191,6 +201,7 @@ static bool module_init(struct cg_module *m, struct cg *cg, const struct wasm_mo
     m->builder = LLVMCreateBuilderInContext(m->llvm);
     types_init(m);
     scopes_init(m);
+    weights_init(m);
     attributes_init(m);
     return machine_init(m, err);
 }

@@ -195,16 +195,24 @@
 ;;   %code = load ptr, ptr %entry1, align 8, !alias.scope !10, !noalias !11
 ;;   %8 = getelementptr nuw i8, ptr %entry1, i64 8
 ;;   %callee = load ptr, ptr %8, align 8, !alias.scope !10, !noalias !11
-;;   %9 = call i64 %code(ptr %callee, i32 %1, i64 2)
+;;   %9 = icmp eq ptr %callee, %ctx
+;;   br i1 %9, label %own, label %foreign, !prof !12
+;;
+;; own:                                              ; preds = %foreign, %good
+;;   %10 = phi ptr [ %ctx, %good ], [ %callee, %foreign ]
+;;   %11 = call i64 %code(ptr %10, i32 %1, i64 2)
 ;;   br label %end
 ;;
-;; end:                                              ; preds = %good
-;;   %10 = phi i64 [ %9, %good ]
-;;   ret i64 %10
+;; end:                                              ; preds = %own
+;;   %12 = phi i64 [ %11, %own ]
+;;   ret i64 %12
 ;;
 ;; bad:                                              ; preds = %body
 ;;   call void @trap_call_indirect(ptr %ctx, i64 1, i64 %len, i64 %id) #3
 ;;   unreachable
+;;
+;; foreign:                                          ; preds = %good
+;;   br label %own
 ;; }
 ;;
 ;; attributes #0 = { cold noreturn nounwind uwtable "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" "target-cpu"="x86-64-v3" }
@@ -224,3 +232,4 @@
 ;; !9 = !{!2, !5, !6}
 ;; !10 = !{!6}
 ;; !11 = !{!2, !5, !7}
+;; !12 = !{!"branch_weights", i32 1048576, i32 1}

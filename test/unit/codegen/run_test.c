@@ -194,6 +194,32 @@ static void indirect_calls_trap_by_kind(void **state)
     }
 }
 
+/* An element of another instance runs in that one's context, with the same code or other code. */
+static void elements_run_in_their_own_context(void **state)
+{
+    (void)state;
+    MACHINE_MODES(options)
+    {
+        struct machine m, other;
+        machine_init(&m, table_wat);
+        machine_init(&other, table_wat);
+        machine_load(&m, options);
+        machine_load(&other, options);
+        void *const codes[] = {m.table.entries[1].code, other.table.entries[1].code};
+        for (u32 i = 0; i < COUNT_OF(codes); i++) {
+            m.table.entries[1].code = codes[i];
+            m.table.entries[1].ctx = other.ctx;
+            union abi_value slot = {0};
+            machine_call(&m, "seen", &slot);
+            assert_int_equal(slot.u32, 0);
+            assert_int_equal(machine_global(&m, 0)->u32, 5);
+            assert_int_equal(machine_global(&other, 0)->u32, 6 + i);
+        }
+        machine_fini(&other);
+        machine_fini(&m);
+    }
+}
+
 /* ---- control ---- */
 
 static const char control_wat[] =
@@ -367,6 +393,7 @@ int main(void)
         cmocka_unit_test(calls_pass_forty_parameters_and_twenty_results),
         cmocka_unit_test(host_functions_get_c_arguments),
         cmocka_unit_test(indirect_calls_trap_by_kind),
+        cmocka_unit_test(elements_run_in_their_own_context),
         cmocka_unit_test(blocks_branch_with_their_values),
         cmocka_unit_test(memory_is_read_written_and_guarded),
         cmocka_unit_test(globals_own_and_imported),
