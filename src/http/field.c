@@ -65,21 +65,29 @@ static bool rule_host(struct http_parser *p, struct http_text value, struct err 
     return true;
 }
 
+bool http_number_read(struct http_text text, u64 *out)
+{
+    u64 number = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        u64 digit = (u64)(text.bytes[i] - '0');
+        if (!http_in_set((u8)text.bytes[i], HTTP_SET_D) ||
+            __builtin_mul_overflow(number, 10u, &number) ||
+            __builtin_add_overflow(number, digit, &number))
+            return false;
+    }
+    *out = number;
+    return text.len > 0;
+}
+
 static bool rule_content_length(struct http_parser *p, struct http_text value, struct err *err)
 {
     if (p->request.has_length)
         return err_set(err, ERR_HTTP_MALFORMED, ERR_NO_AT, "more than one Content-Length field");
-    if (!is_digits(value))
-        return err_set(err, ERR_HTTP_MALFORMED, ERR_NO_AT, "Content-Length is not a number");
-    u64 length = 0;
-    for (size_t i = 0; i < value.len; i++) {
-        u64 digit = (u64)(value.bytes[i] - '0');
-        if (__builtin_mul_overflow(length, 10u, &length) ||
-            __builtin_add_overflow(length, digit, &length))
-            return err_set(err, ERR_HTTP_MALFORMED, ERR_NO_AT, "Content-Length is too large");
-    }
+    if (!http_number_read(value, &p->request.content_length))
+        return err_set(err, ERR_HTTP_MALFORMED, ERR_NO_AT,
+                       is_digits(value) ? "Content-Length is too large"
+                                        : "Content-Length is not a number");
     p->request.has_length = true;
-    p->request.content_length = length;
     return true;
 }
 

@@ -125,16 +125,45 @@ void http_date_format(i64 unix_seconds, char out[HTTP_DATE_BYTES]);
 
 const char *http_status_text(int status); /* "Not Found"; "" for a status without a name */
 
+/* What the output of a program begins with: a head, whose first field is Status, Content-Type or
+ * Location and which an empty line ends within HTTP_MAX_PROGRAM_HEAD bytes; else all of it is the
+ * body. spec: RFC 3875 section 6 */
+struct http_cgi {
+    int status;      /* 200 if it says none, 302 with a Location */
+    size_t head_len; /* bytes in front of the body; 0: no head */
+    bool has_length, has_location;
+    u64 content_length;
+    u32 field_count; /* those to be sent on: without what the server writes itself */
+    struct http_field fields[HTTP_MAX_FIELDS];
+};
+/* Reads the output so far, from its first byte; has_ended: there is no more of it. HTTP_MORE: this
+ * does not decide it yet. errors: ERR_RESPONSE: malformed fields, those of the connection, two
+ * lengths, too many. */
+MUST_CHECK enum http_result http_cgi_parse(struct http_cgi *cgi, const void *bytes, size_t len,
+                                           bool has_ended, struct err *err);
+
+/* How the end of a response's body is told. spec: RFC 9112 section 6 */
+enum http_framing {
+    HTTP_LENGTH,      /* by content_length */
+    HTTP_CHUNKED,     /* http_chunk_add, HTTP_LAST_CHUNK; not for a 1.0 client */
+    HTTP_UNTIL_CLOSE, /* by the end of the connection */
+    HTTP_NO_BODY      /* by the status: 204, 304 */
+};
+
 /* A response head. Texts are borrowed for the call; NULL ones are left out. */
 struct http_response {
     int status;
     const char *date;         /* of http_date_format */
     const char *content_type; /* NULL: no body */
+    enum http_framing framing;
     u64 content_length;
     const char *request_id; /* weir-request-id */
     const char *allow;      /* with 405: methods, comma-separated */
     const char *vary;       /* fields of the request that chose the content */
     u32 retry_after_s;      /* not 0: Retry-After */
+    const void *head;       /* of the program that answers, NULL: none; and its fields, checked */
+    const struct http_field *fields;
+    u32 field_count;
     bool keep_alive;
     int minor; /* of the request; a 1.0 client is told about keep-alive */
 };
@@ -142,6 +171,10 @@ struct http_response {
 /* Appends status line, fields and the empty line. Failure is latched in out.
  * spec: RFC 9112 section 4, RFC 9110 sections 6.6.1, 8.6 */
 void http_response_add(struct buf *out, const struct http_response *response);
+
+/* Appends a piece of a chunked body; len 0 adds nothing. */
+void http_chunk_add(struct buf *out, const void *bytes, size_t len);
+#define HTTP_LAST_CHUNK "0\r\n\r\n"
 
 /* The interim response that an expectant client waits for. spec: RFC 9110 section 10.1.1 */
 #define HTTP_CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"

@@ -34,6 +34,9 @@ static inline u8 http_hex(u8 c)
 /* [from, to) without spaces and tabs at its ends. spec: RFC 9110 section 5.6.3, OWS */
 struct http_text http_text_trim(const char *from, const char *to);
 
+/* All of text as a decimal number. False: it is none, or too large. */
+MUST_CHECK bool http_number_read(struct http_text text, u64 *out);
+
 /* Compares without regard to case; name is lower case. */
 bool http_text_is(struct http_text text, const char *name);
 

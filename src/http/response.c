@@ -36,6 +36,36 @@ static const char *connection_option(const struct http_response *response)
     return response->minor == 0 ? "keep-alive" : NULL;
 }
 
+static void add_framing(struct buf *out, const struct http_response *response)
+{
+    if (response->framing == HTTP_CHUNKED)
+        add_field(out, "Transfer-Encoding", "chunked");
+    if (response->framing != HTTP_LENGTH)
+        return;
+    buf_add_text(out, "Content-Length: ");
+    buf_add_u64(out, response->content_length);
+    buf_add_text(out, "\r\n");
+}
+
+static void add_program_field(struct buf *out, const void *head, const struct http_field *field)
+{
+    struct http_text name = http_span_text(head, field->name);
+    struct http_text value = http_span_text(head, field->value);
+    buf_add(out, name.bytes, name.len);
+    buf_add_text(out, ": ");
+    buf_add(out, value.bytes, value.len);
+    buf_add_text(out, "\r\n");
+}
+
+void http_chunk_add(struct buf *out, const void *bytes, size_t len)
+{
+    if (len == 0)
+        return;
+    buf_add_format(out, "%zx\r\n", len);
+    buf_add(out, bytes, len);
+    buf_add_text(out, "\r\n");
+}
+
 void http_response_add(struct buf *out, const struct http_response *response)
 {
     buf_add_text(out, "HTTP/1.1 ");
@@ -45,9 +75,9 @@ void http_response_add(struct buf *out, const struct http_response *response)
     buf_add_text(out, "\r\n");
     add_field(out, "Date", response->date);
     add_field(out, "Content-Type", response->content_type);
-    buf_add_text(out, "Content-Length: ");
-    buf_add_u64(out, response->content_length);
-    buf_add_text(out, "\r\n");
+    add_framing(out, response);
+    for (u32 i = 0; i < response->field_count; i++)
+        add_program_field(out, response->head, &response->fields[i]);
     add_field(out, "Allow", response->allow);
     add_field(out, "Vary", response->vary);
     if (response->retry_after_s > 0) {
