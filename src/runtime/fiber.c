@@ -137,20 +137,15 @@ void rt_fibers_free(struct rt_engine *engine)
     engine->free_fiber_count = 0;
 }
 
-void rt_fiber_begin(struct rt_fiber *fiber, struct rt_instance *instance, u32 func,
-                    const union abi_value *args, void *user)
+/* Makes the fiber start in rt_fiber_main, which runs func or driver. */
+static void prepare(struct rt_fiber *fiber, struct rt_instance *instance, u32 func, void *user)
 {
-    const struct rt_module *module = instance->module;
-    u32 params = func == RT_FUNC_NONE
-                     ? 0
-                     : module->file.types[rt_module_func_type(module, func)].param_count;
     CHECK(fiber->state == RT_FIBER_IDLE || fiber->state == RT_FIBER_ENDED);
-    CHECK(module->engine == fiber->engine);
-    if (params > 0)
-        memcpy(fiber->args, args, params * sizeof *args);
+    CHECK(instance->module->engine == fiber->engine);
     group_attach(instance, fiber);
     fiber->instance = instance;
     fiber->func = func;
+    fiber->driver = NULL;
     fiber->user = user;
     fiber->asan_fake = NULL;
     u64 *stack = (u64 *)(uintptr_t)fiber->stack_top;
@@ -162,6 +157,26 @@ void rt_fiber_begin(struct rt_fiber *fiber, struct rt_instance *instance, u32 fu
     stack[KEPT_REGISTERS - 2] = (u64)(uintptr_t)fiber; /* rbx */
     fiber->sp = (u64)(uintptr_t)stack;
     fiber->state = RT_FIBER_READY;
+}
+
+void rt_fiber_begin(struct rt_fiber *fiber, struct rt_instance *instance, u32 func,
+                    const union abi_value *args, void *user)
+{
+    const struct rt_module *module = instance->module;
+    u32 params = func == RT_FUNC_NONE
+                     ? 0
+                     : module->file.types[rt_module_func_type(module, func)].param_count;
+    prepare(fiber, instance, func, user);
+    if (params > 0)
+        memcpy(fiber->args, args, params * sizeof *args);
+}
+
+void rt_fiber_begin_driver(struct rt_fiber *fiber, struct rt_instance *instance,
+                           rt_driver_fn *driver, void *arg, void *user)
+{
+    prepare(fiber, instance, RT_FUNC_NONE, user);
+    fiber->driver = driver;
+    fiber->driver_arg = arg;
 }
 
 /* Calls one function of the fiber's instance; its results take the arguments' place. */
@@ -193,7 +208,9 @@ NO_RETURN void rt_fiber_main(struct rt_fiber *fiber)
     sanitize_switch_finish(NULL, &engine->host_stack, &engine->host_stack_bytes);
     if (!instance->started)
         start_instance(instance);
-    if (fiber->func != RT_FUNC_NONE)
+    if (fiber->driver != NULL)
+        fiber->driver(instance, fiber->driver_arg);
+    else if (fiber->func != RT_FUNC_NONE)
         call_guest(instance, fiber->func, fiber->args);
     fiber->exit = RT_EXIT_DONE;
     sanitize_switch_start(NULL, engine->host_stack, engine->host_stack_bytes);
@@ -290,6 +307,19 @@ void rt_fiber_suspend(struct rt_instance *instance)
 {
     CHECK(instance->fiber != NULL && instance->fiber->state == RT_FIBER_RUNNING);
     leave(instance->fiber, RT_EXIT_SUSPENDED);
+}
+
+void rt_driver_call(struct rt_instance *instance, u32 func, union abi_value *values)
+{
+    CHECK(instance->fiber != NULL && instance->fiber->driver != NULL);
+    call_guest(instance, func, values);
+}
+
+void rt_driver_poll(struct rt_instance *instance)
+{
+    struct rt_fiber *fiber = instance->fiber;
+    if (fiber->exec.pending != 0)
+        leave(fiber, RT_EXIT_PREEMPTED);
 }
 
 NO_RETURN void rt_host_trap(struct rt_instance *instance, const char *message)

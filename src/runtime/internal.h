@@ -148,8 +148,8 @@ struct rt_module_file {
     u32 type_count, func_count, table_count, memory_count, global_count; /* defined ones */
     u32 export_count, elem_count, data_count, ref_count;
     u32 entry_count; /* functions that need a canonical entry: those of refs, segments, globals */
-    u32 start;      /* UINT32_MAX: none */
-    u32 initialize; /* the exported function `_initialize` of a reactor, or UINT32_MAX */
+    u32 start;       /* UINT32_MAX: none */
+    u32 initialize;  /* the exported function `_initialize` of a reactor, or UINT32_MAX */
     u64 image_at, image_len;
 };
 /* Decodes the body of a module file and checks every index in it. errors: ERR_ARTIFACT, with
@@ -259,7 +259,7 @@ struct rt_instance {
     struct abi_vmctx *ctx;
     struct rt_memory *memories; /* defined ones */
     struct rt_table *tables;
-    struct abi_entry *entries;        /* canonical ones, file.entry_count of them */
+    struct abi_entry *entries;         /* canonical ones, file.entry_count of them */
     bool *data_dropped, *elem_dropped; /* by segment */
     bool any_dropped;
     struct rt_instance *kept; /* instances that failed after they had filled a table of ours */
@@ -352,6 +352,8 @@ struct rt_fiber {
     union abi_value *args; /* of the call, later its results */
     struct rt_instance *instance;
     u32 func;
+    rt_driver_fn *driver; /* runs instead of func, or NULL */
+    void *driver_arg;
     void *user;
     void *asan_fake;
     struct rt_trap trap;

@@ -217,6 +217,15 @@ void rt_fiber_release(struct rt_fiber **fiber);
 void rt_fiber_begin(struct rt_fiber *fiber, struct rt_instance *instance, u32 func,
                     const union abi_value *args, void *user);
 
+/* A driver: host code that runs on the fiber in the place of a guest function, and may call several
+ * functions of its instance. It may be dropped at every rt_driver_call and rt_driver_poll: there,
+ * what it owns must stand where whoever ends the call finds it. */
+typedef void rt_driver_fn(struct rt_instance *instance, void *arg);
+
+/* rt_fiber_begin for a driver; it has no results. */
+void rt_fiber_begin_driver(struct rt_fiber *fiber, struct rt_instance *instance,
+                           rt_driver_fn *driver, void *arg, void *user);
+
 /* Runs until the call leaves the processor. Not from inside a fiber. */
 enum rt_exit rt_fiber_run(struct rt_fiber *fiber);
 
@@ -227,6 +236,16 @@ const struct rt_trap *rt_fiber_trap(const struct rt_fiber *fiber);
 
 /* Ends a preempted, suspended or never-run call; its trap has this kind and says where it was. */
 void rt_fiber_kill(struct rt_fiber *fiber, enum abi_trap kind);
+
+/* --- for drivers, on the fiber ---------------------------------------------------------------- */
+
+/* Calls a function; its results take the arguments' place, so values has room for both. Does not
+ * return if the guest traps. Ends all views. */
+void rt_driver_call(struct rt_instance *instance, u32 func, union abi_value *values);
+
+/* To be called at least every 64 KiB of work: lets others run if it is their turn. Ends all views.
+ */
+void rt_driver_poll(struct rt_instance *instance);
 
 /* --- for host functions, on the fiber --------------------------------------------------------- */
 
@@ -240,5 +259,6 @@ void rt_fiber_suspend(struct rt_instance *instance);
 /* Traps with ABI_TRAP_HOST. message: static text. The same rule for what is owned. */
 NO_RETURN void rt_host_trap(struct rt_instance *instance, const char *message);
 
-/* Ends the guest's call with this kind: ABI_TRAP_EXIT, when a program ends itself. The same rule. */
+/* Ends the guest's call with this kind: ABI_TRAP_EXIT, when a program ends itself. The same rule.
+ */
 NO_RETURN void rt_host_end(struct rt_instance *instance, enum abi_trap kind);

@@ -181,7 +181,10 @@ bool sched_start(struct sched *sched, const struct sched_call *call, struct sche
         sched->all->all_before = task;
     sched->all = task;
     sched->task_count++;
-    rt_fiber_begin(fiber, call->instance, call->func, call->args, task);
+    if (call->driver != NULL)
+        rt_fiber_begin_driver(fiber, call->instance, call->driver, call->driver_arg, task);
+    else
+        rt_fiber_begin(fiber, call->instance, call->func, call->args, task);
     if (call->wall_ns != 0 && !sched->options.no_deadlines)
         loop_timer_start(sched->loop, &task->wall, task->started_ns + call->wall_ns);
     queue_put(task, LEVEL_FIRST);

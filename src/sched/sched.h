@@ -47,6 +47,8 @@ struct sched_call {
     struct rt_instance *instance; /* borrowed until done; on no other task */
     u32 func;                     /* index in the function index space, or RT_FUNC_NONE */
     const union abi_value *args;  /* as many as the function has parameters; copied */
+    rt_driver_fn *driver;         /* not NULL: runs instead of func, and there are no results */
+    void *driver_arg;
     u64 cpu_ns, wall_ns;          /* limits; 0: none */
     sched_done_fn *done;
     void *arg;
