@@ -13,7 +13,8 @@
  * u32 length + bytes, `list` is u32 count + items, max UINT64_MAX means none:
  *   u64 ABI_MODULE_MAGIC, u32 ABI_VERSION, key of the code file (DIGEST_BYTES)
  *   types           list of {list of u8 valtype (parameters), list of u8 valtype (results)}
- *   func imports    list of {text module, text field, u32 type}
+ *   func imports    list of {text module, text field, u32 type, u32 caller}
+ *                   caller: the first function that calls it, 0 if none does
  *   table imports   list of {text module, text field, u8 reftype, u64 min, u64 max}
  *   memory imports  list of {text module, text field, u64 min, u64 max, u32 kind}   in pages
  *   global imports  list of {text module, text field, u8 valtype, u8 mutable}

@@ -104,6 +104,7 @@ static void add_imports(struct buf *buf, const struct wasm_module *m)
     for (u32 i = 0; i < m->func_import_count; i++) {
         add_import_names(buf, m, m->funcs[i].import);
         add_u32(buf, m->funcs[i].type);
+        add_u32(buf, m->funcs[i].caller);
     }
     add_u32(buf, m->table_import_count);
     for (u32 i = 0; i < m->table_import_count; i++) {

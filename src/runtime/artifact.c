@@ -163,3 +163,33 @@ const struct rt_export *rt_module_export_find(const struct rt_module *module, co
     }
     return NULL;
 }
+
+void rt_module_describe(const struct rt_module *module, struct rt_module_info *out)
+{
+    const struct rt_module_file *f = &module->file;
+    const struct rt_imports *memories = &f->imports[RT_EXTERN_MEMORY];
+    const struct rt_imports *tables = &f->imports[RT_EXTERN_TABLE];
+    *out = (struct rt_module_info){
+        .code_key = f->code_key,
+        .func_count = f->func_count,
+        .memory_count = memories->count + f->memory_count,
+        .table_count = tables->count + f->table_count,
+        .global_count = f->imports[RT_EXTERN_GLOBAL].count + f->global_count,
+        .text_bytes = module->code->text_end - module->code->text_start,
+        .image_bytes = f->image_len,
+        .has_start = f->start != UINT32_MAX,
+        .imports_memory = memories->count > 0,
+    };
+    if (out->memory_count > 0) {
+        struct rt_limits pages =
+            memories->count > 0 ? memories->items[0].memory.limits : f->memories[0].limits;
+        out->memory_min = pages.min;
+        out->memory_max = pages.max;
+    }
+    if (out->table_count > 0) {
+        struct rt_limits elements =
+            tables->count > 0 ? tables->items[0].table.limits : f->tables[0].limits;
+        out->table_min = elements.min;
+        out->table_max = elements.max;
+    }
+}

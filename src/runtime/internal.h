@@ -96,7 +96,8 @@ struct rt_global_type {
 };
 struct rt_import {
     struct rt_text module, field;
-    u32 type; /* of a function */
+    u32 type;   /* of a function */
+    u32 caller; /* of a function: the first that calls it by its index, 0: none known */
     struct rt_table_type table;
     struct rt_memory_type memory;
     struct rt_global_type global;

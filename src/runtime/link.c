@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TYPE_TEXT_MAX 160
+#define CALLER_TEXT_MAX 120
 
 /* Appends to a text of len bytes in all; what does not fit is dropped. */
 static void append(char *out, size_t len, const char *text)
@@ -57,7 +57,8 @@ static void describe(const struct rt_module *module, enum rt_extern kind,
     switch (kind) {
     case RT_EXTERN_FUNC: type_text(&module->file.types[import->type], out, len); break;
     case RT_EXTERN_TABLE:
-        snprintf(out, len, "table of at least %llu %s", (unsigned long long)import->table.limits.min,
+        snprintf(out, len, "table of at least %llu %s",
+                 (unsigned long long)import->table.limits.min,
                  rt_valtype_text(import->table.reftype));
         break;
     case RT_EXTERN_MEMORY:
@@ -75,18 +76,39 @@ static void describe(const struct rt_module *module, enum rt_extern kind,
 static bool refuse(const struct rt_module *module, enum rt_extern kind,
                    const struct rt_import *import, const char *why, struct err *err)
 {
-    char type[TYPE_TEXT_MAX];
+    char type[RT_TYPE_TEXT_MAX];
     describe(module, kind, import, type, sizeof type);
     return err_set(err, ERR_LINK, ERR_NO_AT, "import %.*s.%.*s %s: %s",
                    (int)min_u64(import->module.len, 100), import->module.bytes,
-                   (int)min_u64(import->field.len, 200), import->field.bytes, type, why);
+                   (int)min_u64(import->field.len, 120), import->field.bytes, type, why);
+}
+
+static struct rt_text caller_name(const struct rt_module *module, u32 caller)
+{
+    return module->file.funcs[caller - rt_import_count(module, RT_EXTERN_FUNC)].name;
+}
+
+/* ", and NAME (func INDEX) calls it", as far as that is known. */
+static void caller_text(const struct rt_module *module, enum rt_extern kind,
+                        const struct rt_import *import, char *out, size_t len)
+{
+    out[0] = 0;
+    if (kind != RT_EXTERN_FUNC || import->caller == 0)
+        return;
+    struct rt_text name = caller_name(module, import->caller);
+    if (name.len > 0)
+        snprintf(out, len, ", and %.*s (func %u) calls it", (int)min_u64(name.len, 60), name.bytes,
+                 import->caller);
+    else
+        snprintf(out, len, ", and func[%u] calls it", import->caller);
 }
 
 static bool missing(const struct rt_module *module, enum rt_extern kind,
                     const struct rt_import *import, struct err *err)
 {
-    char why[160];
-    snprintf(why, sizeof why, "nothing offers it; %s", remedy(import));
+    char why[CALLER_TEXT_MAX + 160], caller[CALLER_TEXT_MAX];
+    caller_text(module, kind, import, caller, sizeof caller);
+    snprintf(why, sizeof why, "nothing offers it%s; %s", caller, remedy(import));
     return refuse(module, kind, import, why, err);
 }
 
@@ -133,15 +155,67 @@ static bool check_host(const struct rt_module *module, u32 index, struct err *er
     return true;
 }
 
+/* The import of this number among those of all kinds. */
+static const struct rt_import *import_at(const struct rt_module *module, u32 index,
+                                         enum rt_extern *kind, u32 *of_kind)
+{
+    for (u32 k = RT_EXTERN_FUNC; k <= RT_EXTERN_GLOBAL; k++) {
+        const struct rt_imports *imports = &module->file.imports[k];
+        if (index < imports->count) {
+            *kind = (enum rt_extern)k;
+            *of_kind = index;
+            return &imports->items[index];
+        }
+        index -= imports->count;
+    }
+    UNREACHABLE();
+}
+
+u32 rt_module_import_count(const struct rt_module *module)
+{
+    u32 count = 0;
+    for (u32 kind = RT_EXTERN_FUNC; kind <= RT_EXTERN_GLOBAL; kind++)
+        count += module->file.imports[kind].count;
+    return count;
+}
+
+void rt_module_import_describe(const struct rt_module *module, u32 index,
+                               struct rt_import_info *out)
+{
+    u32 of_kind;
+    *out = (struct rt_import_info){.caller = RT_FUNC_NONE};
+    const struct rt_import *import = import_at(module, index, &out->kind, &of_kind);
+    out->module = import->module;
+    out->field = import->field;
+    describe(module, out->kind, import, out->type, sizeof out->type);
+    if (out->kind == RT_EXTERN_FUNC && import->caller != 0) {
+        out->caller = import->caller;
+        out->caller_name = caller_name(module, import->caller);
+    }
+}
+
+/* Host functions are bound. */
+static bool check_import(const struct rt_module *module, u32 index, struct err *err)
+{
+    enum rt_extern kind;
+    u32 of_kind;
+    const struct rt_import *import = import_at(module, index, &kind, &of_kind);
+    return kind == RT_EXTERN_FUNC ? check_host(module, of_kind, err)
+                                  : missing(module, kind, import, err);
+}
+
+bool rt_module_check_import(struct rt_module *module, u32 index, struct err *err)
+{
+    bind_hosts(module);
+    return check_import(module, index, err);
+}
+
 bool rt_module_check_imports(struct rt_module *module, struct err *err)
 {
     bind_hosts(module);
-    for (u32 i = 0; i < rt_import_count(module, RT_EXTERN_FUNC); i++)
-        if (!check_host(module, i, err))
+    for (u32 i = 0; i < rt_module_import_count(module); i++)
+        if (!check_import(module, i, err))
             return false;
-    for (u32 kind = RT_EXTERN_TABLE; kind <= RT_EXTERN_GLOBAL; kind++)
-        if (rt_import_count(module, (enum rt_extern)kind) > 0)
-            return missing(module, (enum rt_extern)kind, &module->file.imports[kind].items[0], err);
     return true;
 }
 

@@ -205,7 +205,10 @@ static void read_imports(struct decoder *d, enum rt_extern kind)
         import->module = read_text(d);
         import->field = read_text(d);
         switch (kind) {
-        case RT_EXTERN_FUNC: import->type = read_index(d, d->file->type_count, "type"); break;
+        case RT_EXTERN_FUNC:
+            import->type = read_index(d, d->file->type_count, "type");
+            import->caller = read_u32_le(&d->r);
+            break;
         case RT_EXTERN_TABLE: import->table = read_table(d); break;
         case RT_EXTERN_MEMORY: import->memory = read_memory(d); break;
         case RT_EXTERN_GLOBAL: import->global = read_global_type(d); break;
@@ -221,6 +224,9 @@ static void read_definitions(struct decoder *d)
         f->funcs[i].type = read_index(d, f->type_count, "type");
         f->funcs[i].name = read_text(d);
     }
+    for (u32 i = 0; i < f->imports[RT_EXTERN_FUNC].count && reader_ok(&d->r); i++)
+        if (f->imports[RT_EXTERN_FUNC].items[i].caller >= space(d, RT_EXTERN_FUNC))
+            reader_fail(&d->r, ERR_ARTIFACT, "module file: no caller of import %u", i);
     f->refs = items(d, &f->ref_count, sizeof *f->refs, 4, "references");
     for (u32 i = 0; i < f->ref_count && reader_ok(&d->r); i++)
         f->refs[i] = read_index(d, space(d, RT_EXTERN_FUNC), "function");

@@ -119,8 +119,37 @@ const struct rt_export *rt_module_export_find(const struct rt_module *module, co
                                               size_t name_len);
 
 /* Are all imports offered by the host functions added so far, with the right types?
- * errors: ERR_LINK, naming import, type and remedy. */
+ * errors: ERR_LINK, naming import, type, the function that calls it, and remedy. */
 MUST_CHECK bool rt_module_check_imports(struct rt_module *module, struct err *err);
+
+/* What a module is, for who looks at it. */
+struct rt_module_info {
+    struct digest code_key;       /* modules with the same one share their code */
+    u32 func_count;               /* defined ones; the other counts are with imported ones */
+    u32 memory_count, table_count, global_count;
+    u64 memory_min, memory_max;   /* of memory 0, pages; max UINT64_MAX: none */
+    u64 table_min, table_max;     /* of table 0, elements; likewise */
+    u64 text_bytes;               /* machine code */
+    u64 image_bytes;              /* of memory 0 that are not zero at first; 0: from segments */
+    bool has_start;               /* a start function, not `_initialize` */
+    bool imports_memory;          /* compiled strict then */
+};
+void rt_module_describe(const struct rt_module *module, struct rt_module_info *out);
+
+/* Imports of all kinds: functions, tables, memories, globals, each in the order of its space. */
+#define RT_TYPE_TEXT_MAX 160
+struct rt_import_info {
+    enum rt_extern kind;
+    struct rt_text module, field;
+    char type[RT_TYPE_TEXT_MAX]; /* "(i32) -> (f64)", "memory of at least 2 pages"; may be cut */
+    u32 caller;                  /* function that calls it first, or RT_FUNC_NONE: none known */
+    struct rt_text caller_name;  /* may be empty */
+};
+u32 rt_module_import_count(const struct rt_module *module);
+void rt_module_import_describe(const struct rt_module *module, u32 index,
+                               struct rt_import_info *out);
+/* rt_module_check_imports for one of them. */
+MUST_CHECK bool rt_module_check_import(struct rt_module *module, u32 index, struct err *err);
 
 /* --- instances ------------------------------------------------------------------------------- */
 

@@ -62,6 +62,7 @@ bool wasm_func_locals(const struct wasm_module *m, const struct wasm_func *func,
 struct used {
     u8 *refs; /* by function index: 1 where ref.func names it; NULL: nowhere */
     u32 ref_count;
+    u32 func; /* whose body is being walked */
 };
 
 static bool note_use(struct used *used, const struct wasm_module *m, struct reader *code,
@@ -72,6 +73,9 @@ static bool note_use(struct used *used, const struct wasm_module *m, struct read
             return reader_fail_at(code, instr->offset, ERR_MALFORMED,
                                   "data count section required by %s",
                                   wasm_op_info(instr->op)->text);
+    } else if (instr->op == WASM_OP_CALL && instr->index < m->func_import_count) {
+        if (m->funcs[instr->index].caller == 0) /* never function 0: that is imported then */
+            m->funcs[instr->index].caller = used->func;
     } else if (instr->op == WASM_OP_REF_FUNC && instr->index < m->func_count) {
         if (used->refs == NULL)
             used->refs = WASM_ARRAY(code, arena, u8, m->func_count);
@@ -145,10 +149,12 @@ bool wasm_code_decode(struct wasm_module *m, struct reader *r, struct arena *are
             r, offset, ERR_MALFORMED,
             "function and code section have inconsistent lengths: %u functions, %u bodies",
             declared, count);
-    for (u32 i = m->func_import_count; i < m->func_count && reader_ok(r); i++)
+    for (u32 i = m->func_import_count; i < m->func_count && reader_ok(r); i++) {
+        used.func = i;
         if (!decode_body(&used, m, &m->funcs[i], r, arena)) {
             r->failed = true; /* the body's own reader has recorded why */
             return err_context(r->err, "function %u", i);
         }
+    }
     return list_refs(m, &used, r, arena);
 }

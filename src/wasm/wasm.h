@@ -80,6 +80,7 @@ struct wasm_func {
     const u8 *body; /* locals and code, NULL when imported */
     u32 body_len;
     u64 body_offset;       /* of body in the module */
+    u32 caller; /* of an imported one: the first function that calls it by its index, 0: none */
     struct wasm_text name; /* from the name section; len 0: none */
 };
 struct wasm_table {

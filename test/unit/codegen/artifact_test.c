@@ -336,7 +336,7 @@ static const char file_wat[] =
     " (memory 1) (table 3 funcref) (global (mut i64) (i64.const -2))"
     " (func $sum (export \"sum\") (param $left i32) (param i32) (param $right f64) (result i32)"
     "  (local.get $left))"
-    " (start $go) (func $go)"
+    " (start $go) (func $go (call $log (i32.const 1)))"
     " (elem (i32.const 1) $sum $go)"
     " (data (i32.const 4094) \"abcd\") (data (i32.const 8) \"xy\"))";
 
@@ -366,6 +366,7 @@ static void check_head(struct reader *r, const struct digest *key)
     skip_text(r, "env");
     skip_text(r, "log");
     assert_int_equal(read_u32_le(r), 0);
+    assert_int_equal(read_u32_le(r), 2); /* go calls it */
     for (u32 i = 0; i < 3; i++) /* tables, memories, globals */
         assert_int_equal(read_u32_le(r), 0);
     assert_int_equal(read_u32_le(r), 2); /* functions */
@@ -377,6 +378,7 @@ static void check_head(struct reader *r, const struct digest *key)
 
 static void check_body(struct reader *r)
 {
+    assert_int_equal(read_u32_le(r), 0); /* references */
     assert_int_equal(read_u32_le(r), 1); /* tables */
     assert_int_equal(read_byte(r), WASM_FUNCREF);
     assert_int_equal(read_u64_le(r), 3);

@@ -93,6 +93,7 @@ static inline void put_imports(struct buf *out, const struct guest_module *m)
     put_text(out, m->import_module == NULL ? "env" : m->import_module);
     put_text(out, m->import_field == NULL ? "host" : m->import_field);
     put_u32(out, 0);
+    put_u32(out, GUEST_CALL_HOST); /* its first caller */
     put_u32(out, m->imports_table);
     if (m->imports_table) {
         put_text(out, "other");
@@ -119,6 +120,7 @@ static inline void put_definitions(struct buf *out, const struct guest_module *m
         put_u32(out, i == GUEST_START);
         put_text(out, guest_names[i]);
     }
+    put_u32(out, 0); /* references */
     put_u32(out, !m->imports_table);
     if (!m->imports_table) {
         put_u8(out, 0x70);

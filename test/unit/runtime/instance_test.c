@@ -188,7 +188,8 @@ static void missing_imports_say_what_to_do(void **state)
         const char *says;
     } cases[] = {
         {"env", "other", false,
-         "import env.other (i32, i32) -> (i32): nothing offers it; rebuild with -sSTANDALONE_WASM"},
+         "import env.other (i32, i32) -> (i32): nothing offers it, and call_host (func 7) calls it; "
+         "rebuild with -sSTANDALONE_WASM"},
         {"wasi_snapshot_preview1", "fd_write", false, "WASI is not offered by this version"},
         {"foo", "bar", false, "import foo.bar (i32, i32) -> (i32): nothing offers it; no other"},
         {"env", "host", true, "import other.memory memory of at least 1 pages"},
