@@ -224,11 +224,13 @@ void cg_emit_dead(struct cg_func *f, const struct wasm_instr *instr);
 /* Opens a block whose parameters are the topmost operands. */
 void cg_frame_open(struct cg_func *f, enum cg_frame_kind kind, struct wasm_func_type type);
 
-/* ---- prepare.c, optimize.c ---- */
+/* ---- prepare.c, optimize.c, copy.c ---- */
 
 /* Between promotion of locals and the optimiser: pins loads nobody uses, hides constants that
  * would make floating-point operations disappear. */
 void cg_module_prepare(struct cg_module *m);
+/* After the optimiser: splits copies that would wait for stores of parts of what they copy. */
+void cg_module_split_copies(struct cg_module *m);
 MUST_CHECK bool cg_module_optimize(struct cg_module *m, struct err *err);
 
 /* ---- object.c, lld.cpp ---- */

@@ -82,5 +82,8 @@ bool cg_module_optimize(struct cg_module *m, struct err *err)
     if (m->options.opt == CG_OPT_QUICK)
         return true;
     keep_giants_quick(m);
-    return run(m, best_passes, err);
+    if (!run(m, best_passes, err))
+        return false;
+    cg_module_split_copies(m);
+    return true;
 }

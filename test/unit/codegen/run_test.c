@@ -360,6 +360,35 @@ static void memory_is_read_written_and_guarded(void **state)
     }
 }
 
+/* Copies out of the guest's stack, from offset 8 over their own source and past a later store: what
+ * is copied is what was there when it was loaded. */
+static const char copy_wat[] =
+    "(module (memory 1) (global $sp (mut i32) (i32.const 64))"
+    " (func (export \"run\") (param i64) (local $at i32) (local $old i64)"
+    "  (local.set $at (i32.sub (global.get $sp) (i32.const 32)))"
+    "  (i64.store offset=12 (local.get $at) (i64.load offset=8 (local.get $at)))"
+    "  (local.set $old (i64.load offset=16 (local.get $at)))"
+    "  (i64.store offset=16 (local.get $at) (local.get 0))"
+    "  (i64.store offset=24 (local.get $at) (local.get $old))))";
+
+static void copies_have_the_value_of_their_load(void **state)
+{
+    (void)state;
+    static const u32 before[] = {0xa, 0xb, 1, 2, 3, 4, 5, 6},
+                     after[] = {0xa, 0xb, 1, 1, 8, 7, 2, 4};
+    MACHINE_MODES(options)
+    {
+        struct machine m;
+        union abi_value slot = {.u64 = 0x0000000700000008};
+        machine_init(&m, copy_wat);
+        machine_load(&m, options);
+        memcpy(m.memory.base + 32, before, sizeof before);
+        machine_call(&m, "run", &slot);
+        assert_memory_equal(m.memory.base + 32, after, sizeof after);
+        machine_fini(&m);
+    }
+}
+
 static const char global_wat[] =
     "(module (import \"a\" \"b\" (global $imported (mut i64))) (global $own (mut f64)"
     " (f64.const 1.5)) (global $fixed i32 (i32.const 9))"
@@ -396,6 +425,7 @@ int main(void)
         cmocka_unit_test(elements_run_in_their_own_context),
         cmocka_unit_test(blocks_branch_with_their_values),
         cmocka_unit_test(memory_is_read_written_and_guarded),
+        cmocka_unit_test(copies_have_the_value_of_their_load),
         cmocka_unit_test(globals_own_and_imported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
