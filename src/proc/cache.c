@@ -12,7 +12,8 @@
 
 #define ARTIFACT_BYTES_MAX ((u64)4 << 30)
 #define KEY_FILE           "mac.key"
-#define JOB_PREFIX         "job-"
+#define JOB_PREFIX         "job-"      /* private folders of compilers */
+#define NEW_PREFIX         "new-"      /* files on their way */
 #define JOB_SECONDS_MAX    (24 * 3600) /* no compile takes so long */
 
 static bool join(char out[PROC_PATH_MAX], const char *folder, const char *name, struct err *err)
@@ -84,6 +85,11 @@ static bool read_key(const char *path, struct digest *key)
     return ok;
 }
 
+static bool sync_file(const struct proc_cache *cache, int fd)
+{
+    return cache->is_temporary || fsync(fd) == 0;
+}
+
 /* Two processes may start at once: the key is written aside and linked, so that exactly one wins
  * and both read the winner's. */
 static bool load_key(struct proc_cache *cache, struct err *err)
@@ -97,7 +103,7 @@ static bool load_key(struct proc_cache *cache, struct err *err)
     if (fd < 0)
         return err_sys(err, "cannot write in the folder %s", cache->path);
     random_bytes(cache->mac_key.bytes, DIGEST_BYTES);
-    bool ok = fd_write_all(fd, cache->mac_key.bytes, DIGEST_BYTES) && fsync(fd) == 0 &&
+    bool ok = fd_write_all(fd, cache->mac_key.bytes, DIGEST_BYTES) && sync_file(cache, fd) &&
               (link(aside, path) == 0 || errno == EEXIST);
     if (!ok)
         err_sys(err, "cannot write the key file %s", path);
@@ -121,8 +127,8 @@ static void remove_flat_folder(const char *path)
     rmdir(path);
 }
 
-/* Job folders whose owner was killed before it could remove them. */
-static void sweep_jobs(const char *path)
+/* What was left by processes that were killed before they could remove it. */
+static void sweep(const char *path)
 {
     DIR *dir = opendir(path);
     if (dir == NULL)
@@ -131,27 +137,32 @@ static void sweep_jobs(const char *path)
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         struct stat st;
         char job[PROC_PATH_MAX];
-        if (strncmp(entry->d_name, JOB_PREFIX, sizeof JOB_PREFIX - 1) == 0 &&
-            fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-            S_ISDIR(st.st_mode) && now - st.st_mtime > JOB_SECONDS_MAX &&
-            join(job, path, entry->d_name, NULL))
+        bool is_job = strncmp(entry->d_name, JOB_PREFIX, sizeof JOB_PREFIX - 1) == 0;
+        bool is_new = strncmp(entry->d_name, NEW_PREFIX, sizeof NEW_PREFIX - 1) == 0;
+        if ((!is_job && !is_new) ||
+            fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+            now - st.st_mtime <= JOB_SECONDS_MAX)
+            continue;
+        if (is_new && S_ISREG(st.st_mode))
+            unlinkat(dirfd(dir), entry->d_name, 0);
+        if (is_job && S_ISDIR(st.st_mode) && join(job, path, entry->d_name, NULL))
             remove_flat_folder(job);
     }
     closedir(dir);
 }
 
-static bool open_at(struct proc_cache *cache, const char *path, struct err *err)
+static bool open_at(struct proc_cache *cache, const char *path, bool is_temporary, struct err *err)
 {
-    *cache = (struct proc_cache){0};
+    *cache = (struct proc_cache){.is_temporary = is_temporary};
     if (!make_folders(path, err) || !check_folder(path, err))
         return false;
     if (realpath(path, cache->path) == NULL)
         return err_sys(err, "cannot use the folder %s", path);
-    sweep_jobs(cache->path);
+    sweep(cache->path);
     return load_key(cache, err);
 }
 
-static bool open_temporary(struct proc_cache *cache, struct err *err)
+bool proc_cache_open_temporary(struct proc_cache *cache, struct err *err)
 {
     const char *base = getenv("TMPDIR");
     char path[PROC_PATH_MAX];
@@ -159,11 +170,10 @@ static bool open_temporary(struct proc_cache *cache, struct err *err)
         return false;
     if (mkdtemp(path) == NULL)
         return err_sys(err, "cannot make a temporary folder %s", path);
-    if (!open_at(cache, path, err)) {
+    if (!open_at(cache, path, true, err)) {
         rmdir(path);
         return false;
     }
-    cache->is_temporary = true;
     return true;
 }
 
@@ -172,10 +182,10 @@ bool proc_cache_open(struct proc_cache *cache, const char *path, struct err *err
     char chosen[PROC_PATH_MAX];
     struct err why = {0};
     if (path != NULL)
-        return open_at(cache, path, err);
-    if (default_path(chosen, &why) && open_at(cache, chosen, &why))
+        return open_at(cache, path, false, err);
+    if (default_path(chosen, &why) && open_at(cache, chosen, false, &why))
         return true;
-    if (!open_temporary(cache, err))
+    if (!proc_cache_open_temporary(cache, err))
         return false;
     fprintf(stderr, "weir: warning: compiled modules will not be kept: %s\n", why.text);
     return true;
@@ -245,28 +255,46 @@ bool proc_cache_has(const struct proc_cache *cache, const char *path)
     return ok;
 }
 
+/* Appends what is left of from; it may change or shrink at any time. */
+static bool copy(int from, int to, struct err *err)
+{
+    static const size_t chunk = 256 * 1024;
+    struct stat st;
+    if (fstat(from, &st) != 0 || !S_ISREG(st.st_mode))
+        return err_set(err, ERR_COMPILE, ERR_NO_AT, "the compiler left what is not a regular file");
+    u8 *bytes = malloc(chunk);
+    u64 total = 0;
+    ssize_t len = bytes == NULL ? -1 : 1;
+    while (len > 0 && (len = read(from, bytes, chunk)) > 0) {
+        total += (u64)len;
+        if (total > ARTIFACT_BYTES_MAX || !fd_write_all(to, bytes, (size_t)len))
+            len = -1;
+    }
+    free(bytes);
+    if (len < 0)
+        return err_sys(err, "cannot copy an artifact");
+    return total > 0 || err_set(err, ERR_COMPILE, ERR_NO_AT, "the compiler wrote an empty file");
+}
+
 /* path: where the file will be. */
 static bool add_trailer(const struct proc_cache *cache, int fd, const char *path, struct err *err)
 {
     struct file_view file;
     if (!file_map_fd(fd, ARTIFACT_BYTES_MAX, "artifact", &file, err))
         return false;
-    if (file.len == 0)
-        return err_set(err, ERR_COMPILE, ERR_NO_AT, "the compiler wrote an empty file");
     struct abi_trailer trailer = {.magic = ABI_TRAILER_MAGIC};
     digest_file(&cache->mac_key, path, file.bytes, file.len, &trailer.mac);
-    size_t len = file.len;
     file_unmap(&file);
-    if (pwrite(fd, &trailer, sizeof trailer, (off_t)len) != (ssize_t)sizeof trailer ||
-        fchmod(fd, 0400) != 0 || fsync(fd) != 0)
+    if (!fd_write_all(fd, &trailer, sizeof trailer) || fchmod(fd, 0400) != 0 ||
+        !sync_file(cache, fd))
         return err_sys(err, "cannot write an artifact");
     return true;
 }
 
-static bool sync_folder(const char *path)
+static bool sync_folder(const struct proc_cache *cache)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool ok = fd >= 0 && fsync(fd) == 0;
+    int fd = open(cache->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok = fd >= 0 && sync_file(cache, fd);
     fd_close(&fd);
     return ok;
 }
@@ -274,12 +302,21 @@ static bool sync_folder(const char *path)
 bool proc_cache_publish(struct proc_cache *cache, const char *from_path, const char *to_path,
                         struct err *err)
 {
-    int fd = open(from_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    if (fd < 0)
+    char aside[PROC_PATH_MAX];
+    if (!join(aside, cache->path, NEW_PREFIX "XXXXXX", err))
+        return false;
+    int from = open(from_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (from < 0)
         return err_sys(err, "the compiler left no file %s", from_path);
-    bool ok = add_trailer(cache, fd, to_path, err);
-    fd_close(&fd);
-    if (ok && (rename(from_path, to_path) != 0 || !sync_folder(cache->path)))
+    int to = mkostemp(aside, O_CLOEXEC);
+    bool ok = to >= 0 || err_sys(err, "cannot write in the folder %s", cache->path);
+    ok = ok && copy(from, to, err) && add_trailer(cache, to, to_path, err);
+    if (ok && (rename(aside, to_path) != 0 || !sync_folder(cache)))
         ok = err_sys(err, "cannot store the artifact %s", to_path);
+    if (!ok && to >= 0)
+        unlink(aside);
+    unlink(from_path);
+    fd_close(&from);
+    fd_close(&to);
     return ok;
 }

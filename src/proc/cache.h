@@ -14,7 +14,7 @@
 struct proc_cache {
     char path[PROC_PATH_MAX]; /* absolute */
     struct digest mac_key;
-    bool is_temporary; /* made for this process, removed by proc_cache_close */
+    bool is_temporary; /* made for this process, removed by proc_cache_close; nothing is synced */
 };
 
 /* Opens, or makes, the artifact folder: path, or when NULL $WEIR_CACHE, $XDG_CACHE_HOME/weir,
@@ -22,6 +22,8 @@ struct proc_cache {
  * folder serves instead and one warning line goes to standard error; an explicit path that cannot
  * be used is an error. */
 MUST_CHECK bool proc_cache_open(struct proc_cache *cache, const char *path, struct err *err);
+/* A private folder in $TMPDIR or /tmp, for artifacts that nobody needs later. */
+MUST_CHECK bool proc_cache_open_temporary(struct proc_cache *cache, struct err *err);
 void proc_cache_close(struct proc_cache *cache);
 
 /* A new private folder inside the cache for one compiler; remove with proc_cache_job_remove. */
@@ -36,7 +38,8 @@ MUST_CHECK bool proc_cache_file_path(const struct proc_cache *cache, const struc
 /* True if the file exists with a right trailer; a damaged one is removed with a warning line. */
 bool proc_cache_has(const struct proc_cache *cache, const char *path);
 
-/* Authenticates the job's file from_path and moves it to to_path, atomically and durably.
+/* Copies the job's file from_path to to_path, authenticated, atomically and durably, and removes
+ * it: a compiler that still runs cannot change the copy.
  * errors: ERR_COMPILE (not a regular file, empty or too large), ERR_SYSTEM. */
 MUST_CHECK bool proc_cache_publish(struct proc_cache *cache, const char *from_path,
                                    const char *to_path, struct err *err);

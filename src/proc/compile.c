@@ -1,6 +1,8 @@
 #include "proc/compile.h"
+#include "base/check.h"
 #include "base/file.h"
 #include "base/reader.h"
+#include "proc/internal.h"
 #include "proc/message.h"
 #include "proc/spawn.h"
 #include <cpuid.h>
@@ -32,14 +34,16 @@ struct job {
     struct proc_cache *cache;
     const char *path; /* as the caller gave it, for messages */
     const struct proc_compile_options *options;
-    u64 cpu_s, wall_s, started_ns, deadline_ns;
+    struct proc_compiler *compiler;
+    u64 cpu_s, memory_bytes, wall_s, started_ns, deadline_ns;
     proc_progress_fn *progress;
     void *user;
-    int module_fd, socket;
-    pid_t compiler;
-    char compiler_path[PROC_PATH_MAX], folder[PROC_PATH_MAX];
+    int module_fd;
+    char program[PROC_PATH_MAX];
     struct digest code_key;
     bool has_key;
+    bool is_over;  /* the compiler said how it ended: it may take another job */
+    bool has_died; /* the compiler's process ended by itself */
     struct proc_artifact artifact;
 };
 
@@ -110,8 +114,8 @@ out:
 static bool add_identity(struct job *job, struct digest_state *state, struct err *err)
 {
     struct stat st;
-    if (stat(job->compiler_path, &st) != 0)
-        return err_sys(err, "cannot look at %s", job->compiler_path);
+    if (stat(job->program, &st) != 0)
+        return err_sys(err, "cannot look at %s", job->program);
     struct {
         u64 abi, size, modified_s, modified_ns, inode, tier, strict;
         u32 cpu[3][4];
@@ -165,28 +169,22 @@ static bool find_in_cache(struct job *job)
 
 /* ---- the conversation ---- */
 
-static bool start_compiler(struct job *job, struct err *err)
+static bool lost(struct job *job, struct err *err, const char *why)
 {
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
-        return err_sys(err, "cannot make a socket for the compiler");
-    job->socket = pair[0];
-    char *argv[] = {"weirc", "--job", NULL};
-    bool ok = proc_spawn(job->compiler_path, argv, &pair[1], 1, &job->compiler, err);
-    fd_close(&pair[1]);
-    return ok;
+    job->has_died = true;
+    return err_set(err, ERR_COMPILE, ERR_NO_AT, "%s", why);
 }
 
 static bool send_job(struct job *job, struct err *err)
 {
     const struct proc_compile_options *options = job->options;
-    u64 memory = options->memory_bytes > 0 ? options->memory_bytes : MEMORY_DEFAULT;
-    if (!proc_message_send(job->socket, job->module_fd, "job 0 %s %s %" PRIu64 " %" PRIu64 "\n%s",
-                           options->tier == PROC_TIER_BEST ? "best" : "quick",
-                           options->strict_traps ? "strict" : "lax", job->cpu_s, memory,
-                           job->folder))
-        return err_set(err, ERR_COMPILE, ERR_NO_AT, "the compiler does not listen");
-    return true;
+    const struct proc_compiler *compiler = job->compiler;
+    return proc_message_send(compiler->socket, job->module_fd,
+                             "job %u %s %s %" PRIu64 " %" PRIu64 "\n%s", compiler->jobs,
+                             options->tier == PROC_TIER_BEST ? "best" : "quick",
+                             options->strict_traps ? "strict" : "lax", compiler->cpu_s,
+                             compiler->memory_bytes, compiler->folder) ||
+           lost(job, err, "the compiler does not listen");
 }
 
 static bool parse_hex(const char *text, struct digest *out)
@@ -216,20 +214,21 @@ static bool answer_key(struct job *job, const char *hex, struct err *err)
     if (!code_path_of(job, &job->code_key, err))
         return false;
     bool have = proc_cache_has(job->cache, job->artifact.code_path);
-    if (!proc_message_send(job->socket, -1, "%s", have ? "have" : "need"))
-        return err_set(err, ERR_COMPILE, ERR_NO_AT, "the compiler does not listen");
+    if (!proc_message_send(job->compiler->socket, -1, "%s", have ? "have" : "need"))
+        return lost(job, err, "the compiler does not listen");
     if (have)
         job->artifact.was_cached = true;
     return true;
 }
 
 /* "error CODE OFFSET TEXT": what is wrong with the module, in the compiler's words. */
-static bool take_error(const char *text, struct err *err)
+static bool take_error(struct job *job, const char *text, struct err *err)
 {
     char code[64], at[32];
     int used = 0;
     if (sscanf(text, "%63s %31s %n", code, at, &used) != 2 || used == 0)
         return babbled(err, text);
+    job->is_over = true;
     u64 offset = at[0] == '-' ? ERR_NO_AT : strtoull(at, NULL, 10);
     return err_set(err, err_code_from_text(code), offset, "%s", text + used);
 }
@@ -240,32 +239,17 @@ static bool take_message(struct job *job, const char *text, bool *done, struct e
     if (strncmp(text, "key ", 4) == 0)
         return answer_key(job, text + 4, err);
     if (strncmp(text, "error ", 6) == 0)
-        return take_error(text + 6, err);
-    *done = job->has_key && strcmp(text, "done") == 0;
+        return take_error(job, text + 6, err);
+    *done = job->is_over = job->has_key && strcmp(text, "done") == 0;
     return *done || babbled(err, text);
-}
-
-/* Ends the compiler, with no more than wait_ms for doing so itself. returns its status. */
-static int stop_compiler(struct job *job, int wait_ms)
-{
-    int status = 0;
-    if (job->compiler <= 0)
-        return status;
-    struct pollfd end = {.fd = pidfd_open(job->compiler, 0), .events = POLLIN};
-    if (end.fd >= 0 && wait_ms > 0)
-        poll(&end, 1, wait_ms);
-    fd_close(&end.fd);
-    kill(job->compiler, SIGKILL);
-    waitpid(job->compiler, &status, 0);
-    job->compiler = 0;
-    return status;
 }
 
 /* Why a compiler stopped talking. */
 static bool explain_end(struct job *job, struct err *err)
 {
     char text[64];
-    int status = stop_compiler(job, LAST_MS);
+    int status = proc_compiler_stop(job->compiler, LAST_MS);
+    job->has_died = true;
     if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
         return err_set(err, ERR_COMPILE, ERR_NO_AT,
                        "the compiler used its %" PRIu64 " s of CPU time; try --opt quick",
@@ -285,7 +269,7 @@ static long receive(struct job *job, char text[PROC_MESSAGE_MAX])
         u64 left_ms = (job->deadline_ns - now) / 1000000 + 1;
         u64 wait_ms = min_u64(left_ms, job->progress == NULL ? INT_MAX : PROGRESS_MS);
         int fd;
-        long len = proc_message_receive(job->socket, text, &fd, (int)wait_ms);
+        long len = proc_message_receive(job->compiler->socket, text, &fd, (int)wait_ms);
         fd_close(&fd);
         if (len != -2)
             return len;
@@ -313,33 +297,60 @@ static bool converse(struct job *job, struct err *err)
     return true;
 }
 
-static bool publish(struct job *job, struct err *err)
+static bool publish_file(struct job *job, const char *suffix, const char *to, struct err *err)
 {
     char from[PROC_PATH_MAX];
-    int need = snprintf(from, sizeof from, "%s/0.code", job->folder);
+    const struct proc_compiler *compiler = job->compiler;
+    int need = snprintf(from, sizeof from, "%s/%u.%s", compiler->folder, compiler->jobs, suffix);
     if (need < 0 || need >= PROC_PATH_MAX)
-        return err_set(err, ERR_LIMIT, ERR_NO_AT, "the path %s is too long", job->folder);
-    if (!job->artifact.was_cached &&
-        !proc_cache_publish(job->cache, from, job->artifact.code_path, err))
-        return false;
-    memcpy(from + need - 4, "module", sizeof "module");
-    return proc_cache_publish(job->cache, from, job->artifact.module_path, err);
+        return err_set(err, ERR_LIMIT, ERR_NO_AT, "the path %s is too long", compiler->folder);
+    return proc_cache_publish(job->cache, from, to, err);
+}
+
+static bool publish(struct job *job, struct err *err)
+{
+    return (job->artifact.was_cached || publish_file(job, "code", job->artifact.code_path, err)) &&
+           publish_file(job, "module", job->artifact.module_path, err);
+}
+
+/* One try with a compiler, which is kept for the next job only if it did this one. */
+static bool attempt(struct job *job, struct err *err)
+{
+    struct proc_compiler *compiler = job->compiler;
+    job->has_key = job->is_over = job->has_died = false;
+    job->started_ns = clock_monotonic_ns();
+    job->deadline_ns = job->started_ns + (job->wall_s * 1000 + MARGIN_MS) * 1000000;
+    bool ok = proc_compiler_start(compiler, job->program, job->cpu_s, job->memory_bytes, err) &&
+              send_job(job, err) && converse(job, err) && publish(job, err);
+    compiler->jobs++;
+    if (!job->is_over || (!ok && err->code == ERR_COMPILE))
+        proc_compiler_stop(compiler, 0);
+    return ok;
 }
 
 static bool run_compiler(struct job *job, struct err *err)
 {
-    job->cpu_s = job->options->cpu_s > 0 ? job->options->cpu_s : CPU_S_DEFAULT;
+    const struct proc_compile_options *options = job->options;
+    struct proc_compiler own;
+    struct err why = {0};
+    job->compiler = options->compiler;
+    if (job->compiler == NULL) {
+        proc_compiler_init(&own, job->cache);
+        job->compiler = &own;
+    }
+    CHECK(job->compiler->cache == job->cache);
+    job->cpu_s = options->cpu_s > 0 ? options->cpu_s : CPU_S_DEFAULT;
+    job->memory_bytes = options->memory_bytes > 0 ? options->memory_bytes : MEMORY_DEFAULT;
     job->wall_s = 4 * job->cpu_s; /* it shares its cores */
-    job->started_ns = clock_monotonic_ns();
-    job->deadline_ns = job->started_ns + (job->wall_s * 1000 + MARGIN_MS) * 1000000;
-    bool ok = proc_cache_job_create(job->cache, job->folder, err) && start_compiler(job, err) &&
-              send_job(job, err) && converse(job, err);
-    stop_compiler(job, 0); /* first: nobody may change the files while they are read */
-    fd_close(&job->socket);
-    ok = (ok && publish(job, err)) || err_context(err, "%s", job->path);
-    if (job->folder[0] != 0)
-        proc_cache_job_remove(job->folder);
-    return ok;
+    bool ok = attempt(job, &why);
+    /* The limits are those of a process, and an earlier module may have left it unwell. */
+    if (!ok && job->has_died && job->compiler->jobs > 1) {
+        why = (struct err){0};
+        ok = attempt(job, &why);
+    }
+    if (job->compiler == &own)
+        proc_compiler_stop(&own, 0);
+    return ok || err_set(err, why.code, why.at, "%s: %s", job->path, why.text);
 }
 
 /* Only one process compiles a module; the others wait for it and find the result. One byte of the
@@ -369,14 +380,13 @@ bool proc_compile_file(struct proc_cache *cache, const char *path,
                       .options = options,
                       .progress = progress,
                       .user = user,
-                      .module_fd = -1,
-                      .socket = -1};
+                      .module_fd = -1};
     struct digest_state state;
     struct digest key;
     int lock = -1;
     bool ok = false;
     digest_init(&state, NULL);
-    if (!proc_sibling_path("weirc", job.compiler_path, sizeof job.compiler_path, err) ||
+    if (!proc_sibling_path("weirc", job.program, sizeof job.program, err) ||
         !add_identity(&job, &state, err) || !seal_module(&job, &state, err))
         goto out;
     digest_end(&state, &key);

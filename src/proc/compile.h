@@ -7,13 +7,23 @@
 #pragma once
 #include "proc/cache.h"
 
+/* A compiler process that is kept between modules: the start of weirc is paid once. For modules of
+ * one origin, since who takes the process over through one module chooses the code of the next. A
+ * module that kills it gets its error, and the next one a new process. */
+struct proc_compiler;
+
+/* Starts nothing yet. borrows: the cache, for its life. returns owned: proc_compiler_destroy. */
+void proc_compiler_create(struct proc_compiler **out, struct proc_cache *cache);
+void proc_compiler_destroy(struct proc_compiler **compiler); /* NULL is allowed */
+
 enum proc_tier { PROC_TIER_QUICK, PROC_TIER_BEST };
 
 struct proc_compile_options {
     enum proc_tier tier;
     bool strict_traps;
     u32 cpu_s; /* limit on the compiler's CPU time, 0: the default; it may last 4 times that */
-    u64 memory_bytes; /* limit on its address space, 0: the default */
+    u64 memory_bytes;               /* limit on its address space, 0: the default */
+    struct proc_compiler *compiler; /* one that is kept, or NULL: a process for this module alone */
 };
 
 struct proc_artifact {

@@ -2,7 +2,8 @@
  * proc/message.h -- what weir and weirc say to each other: text lines over SOCK_SEQPACKET.
  *
  * One message is one packet of at most PROC_MESSAGE_MAX bytes without NUL.
- *   parent    job N quick|best lax|strict CPU_S MEMORY_BYTES\n DIR   with the module's descriptor
+ *   parent    job N quick|best lax|strict CPU_S MEMORY_BYTES\n DIR   with the module's descriptor;
+ *             DIR and the limits are those of the process's first job
  *   compiler  key HEX            key of the code file; the parent answers
  *   parent    have | need
  *   compiler  done               N.module, and N.code unless the parent had it, are in DIR
