@@ -13,20 +13,27 @@ typedef int cli_command(int argc, char **argv);
 #include "cli/command.def"
 #undef COMMAND
 
+#define CLI_LIST_MAX 256
+
 /* What the options of serve and run say; each command knows its own part. */
+struct cli_list { /* of an option that may be given more than once */
+    const char *items[CLI_LIST_MAX];
+    u32 count;
+};
 struct cli_options {
     const char *address, *invoke, *cache_path;
     u32 workers, repeat;
+    struct cli_list dirs, env; /* --dir, --env */
     struct proc_compile_options compile;
-    struct server_limits limits;
+    struct server_limits limits, given; /* given: 0 where the command line says nothing */
     enum server_log_format log_format;
     const char *log_path; /* NULL: standard output */
-    char **rest; /* arguments that are no options, in order */
+    char **rest;          /* arguments that are no options, in order */
     int rest_count;
 };
 
-/* Reads the options of `command` from argv; `--` ends them. Once --invoke and a file are known, a
- * word that begins like an option and is none is an argument of the call: it may be negative.
+/* Reads the options of `command` from argv; `--` ends them. Behind the file of run, a word that
+ * begins like an option and is none of weir's is an argument of the program or call.
  * errors: ERR_USAGE. *wants_help: --help was there. */
 MUST_CHECK bool cli_options_read(struct cli_options *out, const char *command, int argc,
                                  char **argv, bool *wants_help, struct err *err);

@@ -3,6 +3,7 @@
  */
 #include "cli/cli.h"
 #include "server/worker.h"
+#include "wasi/wasi.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ static const struct {
 #include "cli/command.def"
 #undef COMMAND
     {"worker", server_worker_main}, /* started by the supervisor only */
+    {"helper", wasi_helper_main},   /* started by workers only */
 };
 
 int main(int argc, char **argv)

@@ -95,6 +95,14 @@ static bool read_tier(const char *text, enum proc_tier *out, struct err *err)
     return true;
 }
 
+static bool list_add(struct cli_list *list, const char *name, const char *value, struct err *err)
+{
+    if (list->count == CLI_LIST_MAX)
+        return err_set(err, ERR_USAGE, ERR_NO_AT, "at most %d times --%s", CLI_LIST_MAX, name);
+    list->items[list->count++] = value;
+    return true;
+}
+
 static bool take_option(struct cli_options *o, const char *name, const char *value, struct err *err)
 {
     if (strcmp(name, "addr") == 0)
@@ -117,8 +125,13 @@ static bool take_option(struct cli_options *o, const char *name, const char *val
         return read_count(name, value, 86400, &o->compile.cpu_s, err);
     else if (strcmp(name, "opt") == 0)
         return read_tier(value, &o->compile.tier, err);
+    else if (strcmp(name, "dir") == 0)
+        return list_add(&o->dirs, name, value, err);
+    else if (strcmp(name, "env") == 0)
+        return list_add(&o->env, name, value, err);
     else
-        return server_limits_set(&o->limits, name, value, err);
+        return server_limits_set(&o->given, name, value, err) &&
+               server_limits_set(&o->limits, name, value, err);
     return true;
 }
 
@@ -146,6 +159,7 @@ static bool read_option(struct cli_options *o, const char *command, int argc, ch
 bool cli_options_read(struct cli_options *out, const char *command, int argc, char **argv,
                       bool *wants_help, struct err *err)
 {
+    const bool is_run = strcmp(command, "run") == 0;
     *wants_help = false;
     *out = (struct cli_options){
         .address = "127.0.0.1:8080",
@@ -155,11 +169,12 @@ bool cli_options_read(struct cli_options *out, const char *command, int argc, ch
         .rest = argv, /* the words that are no options move to the front */
     };
     for (int at = 1; at < argc; at++) {
-        /* After `--invoke EXPORT FILE` come the arguments of the call: "-1" is no option. */
-        bool is_rest = out->invoke != NULL && out->rest_count > 0 &&
+        /* After the file come the arguments of the program or call: "-1" is no option. */
+        bool is_rest = is_run && out->rest_count > 0 && argv[at][0] == '-' &&
                        (argv[at][1] != '-' ||
                         find_row(command, argv[at] + 2, strcspn(argv[at] + 2, "=")) == NULL);
-        if (strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0) {
+        bool is_help = strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0;
+        if (is_help && !(is_rest && out->invoke == NULL)) {
             *wants_help = true;
             return true;
         }

@@ -1,15 +1,22 @@
 /*
- * cli/run.c -- `weir run`: a worker without the server, for one call.
+ * cli/run.c -- `weir run`: a worker without the server, for one program or call.
+ *
+ * Signals are not touched: one that ends a native program ends this one as well.
  */
+#include "base/arena.h"
 #include "base/check.h"
 #include "base/file.h"
 #include "cli/cli.h"
 #include "sched/sched.h"
 #include "typed/typed.h"
+#include "wasi/wasi.h"
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define PROGRAM_STACK_BYTES (8 * MIB) /* as native programs have */
 
 /* What one `weir run` holds, and how its current call ended. */
 struct run {
@@ -19,23 +26,27 @@ struct run {
     struct sched *sched;
     struct rt_module *module;
     struct rt_pool *pool;
+    struct wasi_guest *guest;
+    struct arena arena; /* texts of the guest */
     const struct rt_export *func;
+    bool is_program;
     union abi_value args[ABI_VALUES_MAX];
     struct buf output; /* of the last call: the result as JSON, or the trap's report */
     bool is_done, has_trapped;
-    u64 cpu_ns;
+    u32 exit_code; /* of a program */
 };
 
 static void take_result(void *arg, const struct sched_result *result)
 {
     struct run *run = arg;
+    bool has_exited = result->trap != NULL && result->trap->kind == ABI_TRAP_EXIT &&
+                      wasi_guest_has_exited(run->guest, &run->exit_code);
     run->is_done = true;
-    run->has_trapped = result->trap != NULL;
-    run->cpu_ns = result->cpu_ns;
+    run->has_trapped = result->trap != NULL && !has_exited;
     buf_clear(&run->output);
-    if (result->trap != NULL)
+    if (run->has_trapped)
         rt_trap_print(result->trap, &run->output);
-    else
+    else if (!run->is_program && !has_exited)
         typed_results_write(run->func->type, result->results, &run->output);
 }
 
@@ -46,14 +57,17 @@ static bool call_once(struct run *run, struct err *err)
     struct sched_task *task;
     if (!rt_pool_take(run->pool, &instance, err))
         return false;
+    const struct server_limits *limits =
+        run->is_program ? &run->options->given : &run->options->limits;
     struct sched_call call = {
         .instance = instance,
         .func = run->func->index,
         .args = run->args,
-        .cpu_ns = run->options->limits.cpu_ns,
-        .wall_ns = run->options->limits.wall_ns,
+        .cpu_ns = limits->cpu_ns,
+        .wall_ns = limits->wall_ns,
         .done = take_result,
         .arg = run,
+        .guest = run->guest,
     };
     run->is_done = false;
     bool ok = sched_start(run->sched, &call, &task, err);
@@ -106,6 +120,18 @@ static bool fail_export(const struct run *run, const char *name, struct err *err
     return false;
 }
 
+/* A program's entry takes and returns nothing. */
+static bool find_start(struct run *run, struct err *err)
+{
+    run->func = rt_module_export_find(run->module, "_start", strlen("_start"));
+    if (run->func != NULL && run->func->kind == RT_EXTERN_FUNC &&
+        run->func->type->param_count == 0 && run->func->type->result_count == 0)
+        return true;
+    return err_set(err, ERR_USAGE, ERR_NO_AT,
+                   "%s is no program, it exports no _start; name a function: --invoke EXPORT",
+                   run->options->rest[0]);
+}
+
 static bool read_call(struct run *run, struct err *err)
 {
     const char *name = run->options->invoke;
@@ -130,19 +156,82 @@ static bool read_call(struct run *run, struct err *err)
     return true;
 }
 
+/* ---- what a guest gets ---- */
+
+/* "HOST::GUEST", or one path for both. */
+static bool add_dir(struct run *run, const char *text, struct err *err)
+{
+    const char *colons = strstr(text, "::");
+    size_t host_len = colons == NULL ? strlen(text) : (size_t)(colons - text);
+    const char *host = arena_text(&run->arena, text, host_len);
+    const char *name = colons == NULL ? text : colons + 2;
+    if (host_len == 0 || name[0] == 0)
+        return err_set(err, ERR_USAGE, ERR_NO_AT, "--dir takes HOST::GUEST, not \"%s\"", text);
+    return wasi_guest_add_dir(run->guest, host, name, err);
+}
+
+/* "NAME=VALUE"; of a bare NAME the value here, and nothing if it has none. */
+static void add_env(struct run *run, const char *text, const char **env, u32 *count)
+{
+    const char *value = strchr(text, '=') == NULL ? getenv(text) : NULL;
+    if (strchr(text, '=') == NULL && value == NULL)
+        return;
+    env[*count] = text;
+    if (value != NULL) {
+        size_t len = strlen(text) + 1 + strlen(value) + 1;
+        char *both = arena_alloc(&run->arena, len);
+        snprintf(both, len, "%s=%s", text, value);
+        env[*count] = both;
+    }
+    ++*count;
+}
+
+/* Standard streams, as far as they are open; arguments; and what the options grant. */
+static bool make_guest(struct run *run, struct err *err)
+{
+    const struct cli_options *options = run->options;
+    const char **env = (const char **)arena_array(&run->arena, const char *, CLI_LIST_MAX);
+    u32 env_count = 0;
+    for (u32 i = 0; i < options->env.count; i++)
+        add_env(run, options->env.items[i], env, &env_count);
+    const struct wasi_options wasi = {
+        .args = (const char *const *)options->rest,
+        .arg_count = run->is_program ? (u32)options->rest_count : 1,
+        .env = env,
+        .env_count = env_count,
+    };
+    if (!wasi_guest_create(&run->guest, &wasi, err))
+        return false;
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) >= 0 && !wasi_guest_add_host(run->guest, (u32)fd, fd, err))
+            return false;
+    for (u32 i = 0; i < options->dirs.count; i++)
+        if (!add_dir(run, options->dirs.items[i], err))
+            return false;
+    return true;
+}
+
+/* ---- all of it ---- */
+
 /* Everything after the compile; leaves the output of the last call in run->output. */
 static bool load_and_call(struct run *run, const struct proc_artifact *artifact,
                           const struct digest *mac_key, struct err *err)
 {
-    const struct rt_options engine = {.memory_max_bytes = run->options->limits.memory_bytes,
+    const struct rt_options engine = {.memory_max_bytes = run->is_program
+                                                              ? run->options->given.memory_bytes
+                                                              : run->options->limits.memory_bytes,
+                                      .stack_bytes = run->is_program ? PROGRAM_STACK_BYTES : 0,
                                       .instances_max = 1};
     const struct sched_options sched = {0};
     u32 count = run->options->repeat > 0 ? run->options->repeat : 1;
-    return rt_engine_create(&run->engine, &engine, err) && loop_create(&run->loop, err) &&
-           sched_create(&run->sched, run->engine, run->loop, &sched, err) &&
-           rt_module_load(&run->module, run->engine, artifact->code_path, artifact->module_path,
+    if (!rt_engine_create(&run->engine, &engine, err) || !loop_create(&run->loop, err) ||
+        !sched_create(&run->sched, run->engine, run->loop, &sched, err))
+        return false;
+    wasi_host_add(run->engine);
+    return rt_module_load(&run->module, run->engine, artifact->code_path, artifact->module_path,
                           mac_key, err) &&
-           read_call(run, err) && rt_pool_create(&run->pool, run->module, 1, err) &&
+           (run->is_program ? find_start(run, err) : read_call(run, err)) &&
+           rt_pool_create(&run->pool, run->module, 1, err) && make_guest(run, err) &&
            call_repeatedly(run, count, err);
 }
 
@@ -153,29 +242,29 @@ static void run_fini(struct run *run)
     sched_destroy(&run->sched);
     loop_destroy(&run->loop);
     rt_engine_destroy(&run->engine);
+    wasi_guest_destroy(&run->guest);
+    arena_fini(&run->arena);
     buf_fini(&run->output);
 }
 
-static bool run_file(const struct cli_options *options, bool *has_trapped, struct err *err)
+/* *status: the exit status of a program or call that has ended. */
+static bool run_file(const struct cli_options *options, int *status, struct err *err)
 {
     struct proc_cache cache;
     struct proc_artifact artifact;
     if (options->rest_count == 0)
-        return err_set(err, ERR_USAGE, ERR_NO_AT,
-                       "run what? give a file: weir run FILE.wasm --invoke EXPORT ARGS");
-    if (options->invoke == NULL)
-        return err_set(err, ERR_USAGE, ERR_NO_AT,
-                       "which function? say --invoke EXPORT (programs with a main are not run by "
-                       "this version)");
+        return err_set(err, ERR_USAGE, ERR_NO_AT, "run what? give a file: weir run FILE.wasm ARGS");
     if (!proc_cache_open(&cache, options->cache_path, err))
         return false;
     struct run *run = check_alloc(sizeof *run);
     run->options = options;
+    run->is_program = options->invoke == NULL;
+    arena_init(&run->arena, 64 * MIB);
     buf_init(&run->output, MIB);
     bool ok = cli_compile(&cache, options->rest[0], options, &artifact, err) &&
               load_and_call(run, &artifact, &cache.mac_key, err);
-    *has_trapped = ok && run->has_trapped;
-    if (ok) {
+    *status = run->has_trapped ? err_code_exit(ERR_TRAP) : (int)(run->exit_code & 0xff);
+    if (ok && run->output.len > 0) {
         buf_add_byte(&run->output, '\n');
         fwrite(run->output.bytes, 1, run->output.len, run->has_trapped ? stderr : stdout);
     }
@@ -189,14 +278,13 @@ int cli_run(int argc, char **argv)
 {
     struct cli_options options;
     struct err err = {0};
-    bool wants_help, has_trapped;
+    bool wants_help;
+    int status;
     if (!cli_options_read(&options, "run", argc, argv, &wants_help, &err))
         return cli_fail(&err);
     if (wants_help) {
         cli_help_print("run");
         return 0;
     }
-    if (!run_file(&options, &has_trapped, &err))
-        return cli_fail(&err);
-    return has_trapped ? err_code_exit(ERR_TRAP) : 0;
+    return run_file(&options, &status, &err) ? status : cli_fail(&err);
 }
