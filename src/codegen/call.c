@@ -5,6 +5,11 @@
 #include "codegen/internal.h"
 #include "base/check.h"
 
+static u32 stacked_results(const struct wasm_func_type *type)
+{
+    return type->result_count > ABI_REG_RESULTS ? type->result_count - ABI_REG_RESULTS : 0;
+}
+
 /* Pushes the results of a call: the value or struct it returned, and the slots behind. */
 static void push_results(struct cg_func *f, const struct wasm_func_type *type, LLVMValueRef result)
 {
@@ -37,6 +42,7 @@ static void emit_call(struct cg_func *f, u32 type_index, LLVMValueRef code, LLVM
         else
             cg_field_store(m, operands[i], cg_func_values(f), cg_value_offset(i), CG_SCOPE_VALUES);
     }
+    f->cost.carried += type->param_count + 1 - count + stacked_results(type);
     LLVMValueRef result =
         cg_call(m, m->signatures[type_index].type, code, CG_CALL_GUEST, args, count);
     f->height -= type->param_count;

@@ -24,6 +24,8 @@ static void set_llvm_options(void)
         /* Addresses wrap at 32 bits; a counter widened to 64 hides from the vectoriser that they
          * do not (loops that count up to 0 from below). */
         "-indvars-widen-indvars=false",
+        /* The scheduler joins every load of a block with every store: for so many at a time. */
+        "-dag-maps-huge-region=300",
     };
     LLVMParseCommandLineOptions(COUNT_OF(args), args, NULL);
 }

@@ -7,6 +7,10 @@
 #include "codegen/internal.h"
 #include "base/check.h"
 
+#define TABLE_WHOLE_MAX 1024u /* labels of a br_table that is one switch */
+#define TABLE_PART_LOG2 8
+#define TABLE_PART      (1u << TABLE_PART_LOG2)
+
 /* ---- labels ---- */
 
 static struct cg_frame *frame_at(struct cg_func *f, u32 depth)
@@ -26,6 +30,7 @@ static void add_phis(struct cg_func *f, LLVMBasicBlockRef block, const u8 *types
 {
     LLVMBasicBlockRef here = LLVMGetInsertBlock(f->m->builder);
     LLVMPositionBuilderAtEnd(f->m->builder, block);
+    f->cost.carried += count;
     for (u32 i = 0; i < count; i++)
         LLVMBuildPhi(f->m->builder, cg_type_of(f->m, types[i]), "");
     if (here != NULL)
@@ -37,6 +42,9 @@ static void add_incoming(struct cg_func *f, LLVMBasicBlockRef from, LLVMBasicBlo
                          u32 count)
 {
     LLVMValueRef phi = LLVMGetFirstInstruction(block);
+    f->cost.carried += count;
+    if (f->cost.carried > WASM_MAX_CARRIED)
+        return; /* it will be refused, maybe before this instruction's next million values */
     for (u32 i = 0; i < count; i++) {
         LLVMAddIncoming(phi, &f->stack[f->height - count + i], &from, 1);
         phi = LLVMGetNextInstruction(phi);
@@ -92,6 +100,7 @@ void cg_emit_loop(struct cg_func *f, const struct wasm_instr *instr, const struc
     (void)row;
     struct cg_frame *frame = enter(f, CG_FRAME_LOOP, instr);
     u32 count = frame->param_count;
+    f->loops_open++;
     LLVMBasicBlockRef head = cg_block_new(f, "loop");
     u8 one_result;
     add_phis(f, head, wasm_block_type(f->m->wasm, instr->block_type, &one_result).params, count);
@@ -183,6 +192,8 @@ void cg_emit_end(struct cg_func *f, const struct wasm_instr *instr, const struct
             phi = LLVMGetNextInstruction(phi);
         }
     }
+    if (frame->kind == CG_FRAME_LOOP)
+        f->loops_open--;
     f->frame_count--;
     if (f->is_dead && f->frame_count > 0)
         f->height = frame_at(f, 0)->height;
@@ -265,17 +276,46 @@ static LLVMBasicBlockRef table_edge(struct cg_func *f, u32 depth)
     return frame->table_block;
 }
 
+/* A switch over the next `count` labels, from case 0, at the end of the current block. */
+static void emit_switch(struct cg_func *f, LLVMValueRef index, LLVMBasicBlockRef otherwise,
+                        struct reader *depths, u32 count)
+{
+    LLVMValueRef table = LLVMBuildSwitch(f->m->builder, index, otherwise, count);
+    for (u32 i = 0; i < count; i++) {
+        LLVMBasicBlockRef target = table_edge(f, read_leb_u32(depths));
+        LLVMAddCase(table, cg_const_i32(f->m, i), target);
+    }
+}
+
+/* A large table in parts: LLVM walks all edges of a switch for each block it leads to. */
+static void emit_parts(struct cg_func *f, LLVMValueRef index, LLVMBasicBlockRef otherwise,
+                       struct reader *depths, u32 count)
+{
+    struct cg_module *m = f->m;
+    LLVMValueRef part = LLVMBuildLShr(m->builder, index, cg_const_i32(m, TABLE_PART_LOG2), "");
+    LLVMValueRef rest = LLVMBuildAnd(m->builder, index, cg_const_i32(m, TABLE_PART - 1), "");
+    u32 parts = (count + TABLE_PART - 1) / TABLE_PART;
+    LLVMValueRef table = LLVMBuildSwitch(m->builder, part, otherwise, parts);
+    for (u32 i = 0; i < parts; i++) {
+        LLVMBasicBlockRef block = cg_block_new(f, "part");
+        LLVMAddCase(table, cg_const_i32(m, i), block);
+        LLVMPositionBuilderAtEnd(m->builder, block);
+        u32 left = count - i * TABLE_PART;
+        emit_switch(f, rest, otherwise, depths, left < TABLE_PART ? left : TABLE_PART);
+    }
+}
+
 void cg_emit_br_table(struct cg_func *f, const struct wasm_instr *instr, const struct cg_row *row)
 {
     (void)row;
     f->table_stamp++;
+    f->cost.table_edges += instr->table_count;
     LLVMValueRef index = cg_pop(f);
     LLVMBasicBlockRef otherwise = table_edge(f, instr->index);
-    LLVMValueRef table = LLVMBuildSwitch(f->m->builder, index, otherwise, instr->table_count);
     struct reader depths = instr->table;
-    for (u32 i = 0; i < instr->table_count; i++) {
-        LLVMBasicBlockRef target = table_edge(f, read_leb_u32(&depths));
-        LLVMAddCase(table, cg_const_i32(f->m, i), target);
-    }
+    if (instr->table_count <= TABLE_WHOLE_MAX)
+        emit_switch(f, index, otherwise, &depths, instr->table_count);
+    else
+        emit_parts(f, index, otherwise, &depths, instr->table_count);
     mark_dead(f);
 }

@@ -47,6 +47,8 @@ struct cg_frame *cg_frame_push(struct cg_func *f)
 
 LLVMBasicBlockRef cg_block_new(struct cg_func *f, const char *name)
 {
+    f->cost.blocks++;
+    f->cost.loop_blocks += f->loops_open;
     if (f->first_cold != NULL)
         return LLVMInsertBasicBlockInContext(f->m->llvm, f->first_cold, name);
     return LLVMAppendBasicBlockInContext(f->m->llvm, f->fn, name);
@@ -55,6 +57,7 @@ LLVMBasicBlockRef cg_block_new(struct cg_func *f, const char *name)
 LLVMBasicBlockRef cg_block_new_cold(struct cg_func *f, const char *name)
 {
     LLVMBasicBlockRef block = LLVMAppendBasicBlockInContext(f->m->llvm, f->fn, name);
+    f->cost.blocks++;
     if (f->first_cold == NULL)
         f->first_cold = block;
     return block;
@@ -184,6 +187,22 @@ static void emit_ret(struct cg_func *f)
     f->height -= count;
 }
 
+/* What a few bytes of code can make out of proportion. */
+static bool check_cost(const struct cg_func *f, u64 offset, struct err *err)
+{
+    if (f->cost.blocks > WASM_MAX_BLOCKS)
+        return err_set(err, ERR_LIMIT, offset, "more than %u basic blocks of a function",
+                       WASM_MAX_BLOCKS);
+    if (f->cost.carried > WASM_MAX_CARRIED)
+        return err_set(err, ERR_LIMIT, offset,
+                       "more than %u values carried by branches and calls of a function",
+                       WASM_MAX_CARRIED);
+    return f->m->carried + f->cost.carried <= WASM_MAX_MODULE_CARRIED ||
+           err_set(err, ERR_LIMIT, offset,
+                   "more than %u values carried by branches and calls of a module",
+                   WASM_MAX_MODULE_CARRIED);
+}
+
 static bool emit_body(struct cg_func *f, struct err *err)
 {
     while (f->frame_count > 0) {
@@ -196,6 +215,8 @@ static bool emit_body(struct cg_func *f, struct err *err)
             const struct cg_row *row = cg_row_of(instr.op);
             row->emit(f, &instr, row);
         }
+        if (!check_cost(f, instr.offset, err))
+            return false;
     }
     return true;
 }
@@ -231,7 +252,9 @@ bool cg_funcs_emit(struct cg_module *m, struct err *err)
                             .frame_cap = scratch.frame_cap};
         f.ctx = LLVMGetParam(f.fn, 0);
         ok = emit_func(&f, &arena, err) || err_context(err, "function %u", i);
-        m->local_counts[i - m->wasm->func_import_count] = f.local_count;
+        f.cost.locals = f.local_count;
+        m->carried += f.cost.carried;
+        m->costs[i - m->wasm->func_import_count] = f.cost;
         scratch = f;
         arena_reset(&arena);
     }

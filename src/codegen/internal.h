@@ -49,6 +49,15 @@ struct cg_types {
 /* Operands that LLVM would fold to "no operation", hidden from it; see prepare.c. */
 #define CG_HIDDEN_COUNT 6
 
+/* What of a function the passes pay for more than once. */
+struct cg_cost {
+    u32 locals; /* parameters included */
+    u64 blocks;
+    u64 loop_blocks; /* blocks, each times the loops around it: analyses keep such lists */
+    u64 table_edges; /* labels of all br_tables */
+    u64 carried;     /* values that branches bring to labels, and calls through the values area */
+};
+
 struct cg_module {
     struct cg *cg;
     const struct wasm_module *wasm;
@@ -64,7 +73,8 @@ struct cg_module {
     struct cg_types type;
     struct cg_signature *signatures; /* per type */
     LLVMValueRef *funcs;             /* per defined function */
-    u32 *local_counts;               /* per defined function, parameters included */
+    struct cg_cost *costs;           /* per defined function */
+    u64 carried;                     /* of all functions */
     LLVMValueRef *entries;           /* per type; NULL: none */
     LLVMValueRef *host_calls;        /* per type; NULL: none */
     LLVMValueRef traps[ABI_TRAP_COUNT];
@@ -171,7 +181,8 @@ struct cg_func {
     LLVMBasicBlockRef entry, first_cold;
     LLVMValueRef *locals; /* stack slots */
     u8 *local_types;
-    u32 local_count;
+    u32 local_count, loops_open;
+    struct cg_cost cost;
     LLVMValueRef memory_base, values; /* loaded at the entry once used; NULL before */
     LLVMValueRef *stack;
     u32 height, stack_cap;

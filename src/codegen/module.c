@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define ARENA_MAX_BYTES (GIB)
+#define LOOP_BLOCKS_MAX 4000000u
+#define BEST_BLOCKS_MAX 40000u
 #define UWTABLE_ASYNC   2 /* llvm::UWTableKind: exact at every instruction */
 
 static const char *const scope_names[CG_SCOPE_COUNT] = {
@@ -206,6 +208,21 @@ static bool module_init(struct cg_module *m, struct cg *cg, const struct wasm_mo
     return machine_init(m, err);
 }
 
+/* Deep loops and very many blocks are too much for the code generator, whatever attributes their
+ * function has: then all of the module is compiled the quick way. */
+static bool choose_again(struct cg_module *m, struct err *err)
+{
+    bool is_too_much = false;
+    for (u32 i = 0; i < m->wasm->func_count - m->wasm->func_import_count; i++)
+        is_too_much |=
+            m->costs[i].loop_blocks > LOOP_BLOCKS_MAX || m->costs[i].blocks > BEST_BLOCKS_MAX;
+    if (m->options.opt == CG_OPT_QUICK || !is_too_much)
+        return true;
+    m->options.opt = CG_OPT_QUICK;
+    LLVMDisposeTargetMachine(m->machine);
+    return machine_init(m, err);
+}
+
 void cg_module_fini(struct cg_module *m)
 {
     if (m->builder != NULL)
@@ -226,8 +243,8 @@ static bool declare_funcs(struct cg_module *m, struct err *err)
 {
     u32 count = m->wasm->func_count - m->wasm->func_import_count;
     m->funcs = arena_array(&m->arena, LLVMValueRef, count);
-    m->local_counts = arena_array(&m->arena, u32, count);
-    if (m->funcs == NULL || m->local_counts == NULL)
+    m->costs = arena_array(&m->arena, struct cg_cost, count);
+    if (m->funcs == NULL || m->costs == NULL)
         return err_set(err, ERR_LIMIT, ERR_NO_AT, "too many functions for this compiler's memory");
     for (u32 i = 0; i < count; i++) {
         u32 index = m->wasm->func_import_count + i;
@@ -306,7 +323,7 @@ bool cg_module_emit(struct cg_module *m, struct cg *cg, const struct wasm_module
     if (m->entries == NULL || m->host_calls == NULL)
         return err_set(err, ERR_LIMIT, ERR_NO_AT, "too many types for this compiler's memory");
     cg_stubs_emit(m);
-    if (!declare_funcs(m, err) || !cg_funcs_emit(m, err))
+    if (!declare_funcs(m, err) || !cg_funcs_emit(m, err) || !choose_again(m, err))
         return false;
     cg_stubs_trim(m);
     cg_names_add(m);

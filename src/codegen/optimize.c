@@ -8,8 +8,10 @@
 #include "codegen/internal.h"
 #include <llvm-c/Transforms/PassBuilder.h>
 
-#define GIANT_BODY_BYTES (128u * 1024)
-#define WIDE_PRODUCT_MAX 4000000u /* locals times blocks */
+#define GIANT_BODY_BYTES  (128u * 1024)
+#define GIANT_TABLE_EDGES 20000u
+#define GIANT_CARRIED     100000u
+#define WIDE_PRODUCT_MAX  4000000u /* locals times blocks */
 
 static const char promote_locals[] = "function(mem2reg)";
 
@@ -60,16 +62,22 @@ static void leave_alone(struct cg_module *m, LLVMValueRef function)
 static void keep_wide_functions_in_memory(struct cg_module *m)
 {
     for (u32 i = 0; i < m->wasm->func_count - m->wasm->func_import_count; i++)
-        if ((u64)m->local_counts[i] * LLVMCountBasicBlocks(m->funcs[i]) > WIDE_PRODUCT_MAX)
+        if ((u64)m->costs[i].locals * LLVMCountBasicBlocks(m->funcs[i]) > WIDE_PRODUCT_MAX)
             leave_alone(m, m->funcs[i]);
 }
 
 /* Some passes take more than linear time: giants are compiled as by the quick pipeline. */
+static bool is_giant(const struct wasm_func *func, const struct cg_cost *cost)
+{
+    return func->body_len > GIANT_BODY_BYTES || cost->table_edges > GIANT_TABLE_EDGES ||
+           cost->carried > GIANT_CARRIED;
+}
+
 static void keep_giants_quick(struct cg_module *m)
 {
     u32 imports = m->wasm->func_import_count;
     for (u32 i = imports; i < m->wasm->func_count; i++)
-        if (m->wasm->funcs[i].body_len > GIANT_BODY_BYTES)
+        if (is_giant(&m->wasm->funcs[i], &m->costs[i - imports]))
             leave_alone(m, m->funcs[i - imports]);
 }
 
