@@ -196,7 +196,12 @@ static bool create_parts(struct rt_instance *instance, struct err *err)
             (struct abi_memory_ref){.base = memory->abi.base, .memory = &memory->abi};
     }
     imported = rt_import_count(module, RT_EXTERN_TABLE);
+    u64 elements = 0;
     for (u32 i = 0; i < file->table_count; i++) {
+        elements += file->tables[i].limits.min;
+        if (elements > RT_TABLE_LEN_MAX)
+            return err_set(err, ERR_LIMIT, ERR_NO_AT, "tables of more than %u elements",
+                           (unsigned)RT_TABLE_LEN_MAX);
         if (!rt_table_create(&instance->tables[i], &file->tables[i], err))
             return false;
         rt_ctx_tables(instance)[imported + i] = &instance->tables[i].abi;

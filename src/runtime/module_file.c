@@ -94,8 +94,8 @@ static struct rt_table_type read_table(struct decoder *d)
     table.limits = read_limits(d);
     if (!is_ref(table.reftype))
         reader_fail(&d->r, ERR_ARTIFACT, "module file: table of no reference type");
-    if (table.limits.min > RT_TABLE_LEN_MAX)
-        reader_fail(&d->r, ERR_LIMIT, "table of more than %u elements", (unsigned)RT_TABLE_LEN_MAX);
+    if (table.limits.min > UINT32_MAX)
+        reader_fail(&d->r, ERR_ARTIFACT, "module file: table of more than 2^32 - 1 elements");
     return table;
 }
 

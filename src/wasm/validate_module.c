@@ -38,9 +38,6 @@ static bool check_tables(const struct wasm_module *m, struct err *err)
         u64 at = import_offset(m, m->tables[i].import);
         if (!check_limits(&m->tables[i].limits, at, "table", err))
             return false;
-        if (m->tables[i].limits.min > WASM_MAX_TABLE_LEN)
-            return err_set(err, ERR_LIMIT, at, "more than %u elements of a table",
-                           WASM_MAX_TABLE_LEN);
     }
     return true;
 }
