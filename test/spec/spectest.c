@@ -1,9 +1,11 @@
 /*
  * test/spec/spectest.c -- runs one script of the specification's suite, converted to JSON, on the
- * real compiler and runtime: weir-spectest [--strict-traps] [--opt quick|best] FILE.json
+ * real compiler and runtime:
+ *   weir-spectest [--strict-traps] [--opt quick|best] [--list-skipped] FILE.json
  *
  * One line per failure on standard error, "P passed, F failed, S skipped" as the last line of
- * output, status 1 if anything failed. What needs a proposal this version does not run is skipped.
+ * output, status 1 if anything failed. What needs a proposal this version does not run is skipped;
+ * --list-skipped prints a line "LINE: TEXT" for each module that was.
  */
 #include "base/check.h"
 #include "proc/compile.h"
@@ -17,16 +19,19 @@
 #define INSTANCES_MAX 4096
 #define CALL_CPU_NS   ((u64)60000000000)
 
-/* A module the script made: instance NULL and skipped when it needs more than this version. */
+/* A module or a definition that the script made. */
 struct made {
-    struct rt_instance *instance;
-    struct rt_module *module;
-    const char *name; /* "$id" or NULL */
+    struct rt_module *module;     /* NULL: refused */
+    struct rt_instance *instance; /* NULL: none, or refused */
+    const char *name;             /* "$id" or NULL */
+    bool is_definition;
+    bool is_skipped; /* it needs more than this version runs */
 };
 
 struct runner {
     const char *path;
     char folder[PROC_PATH_MAX];
+    bool lists_skipped;
     struct proc_cache cache;
     struct proc_compile_options compile;
     struct rt_engine *engine;
@@ -81,9 +86,12 @@ static bool lacks_skipped(const struct runner *r, const struct err *err)
     return false;
 }
 
-static enum outcome classify(const struct runner *r, const struct err *err)
+/* Why a module could not be made. */
+static enum outcome classify(const struct runner *r, struct made *made, const struct err *err)
 {
-    if (err->code == ERR_UNSUPPORTED || (err->code == ERR_LINK && lacks_skipped(r, err)))
+    made->is_skipped =
+        err->code == ERR_UNSUPPORTED || (err->code == ERR_LINK && lacks_skipped(r, err));
+    if (made->is_skipped)
         return OUTCOME_SKIP;
     return err->code == ERR_TRAP ? OUTCOME_TRAP : OUTCOME_ERROR;
 }
@@ -92,7 +100,8 @@ static bool load(struct runner *r, const char *file, struct rt_module **out, str
 {
     char path[2 * PROC_PATH_MAX];
     struct proc_artifact artifact;
-    snprintf(path, sizeof path, "%s/%s", r->folder, file);
+    bool is_whole = file[0] == '/';
+    snprintf(path, sizeof path, "%s%s%s", is_whole ? "" : r->folder, is_whole ? "" : "/", file);
     return proc_compile_file(&r->cache, path, &r->compile, NULL, NULL, &artifact, err) &&
            rt_module_load(out, r->engine, artifact.code_path, artifact.module_path,
                           &r->cache.mac_key, err);
@@ -131,41 +140,94 @@ static void call(struct runner *r, struct rt_instance *instance, u32 func,
         sched_turn(r->sched, UINT64_MAX);
 }
 
-/* Compiles, loads, instantiates; the start function runs now, as scripts expect. */
-static enum outcome make(struct runner *r, const json_t *command, struct result *result)
+static struct made *add_made(struct runner *r, const char *name)
 {
     CHECK(r->made_count < INSTANCES_MAX);
     struct made *made = &r->made[r->made_count++];
-    *made = (struct made){.name = text_of(command, "name")};
-    r->current = made;
-    if (!load(r, text_of(command, "filename"), &made->module, &result->err) ||
-        !rt_instance_create(&made->instance, made->module, r->providers, r->provider_count,
+    *made = (struct made){.name = name};
+    return made;
+}
+
+/* Instantiates; the start function runs now, as scripts expect. */
+static enum outcome instantiate(struct runner *r, struct made *made, struct result *result)
+{
+    if (!rt_instance_create(&made->instance, made->module, r->providers, r->provider_count,
                             &result->err))
-        return classify(r, &result->err);
+        return classify(r, made, &result->err);
     call(r, made->instance, RT_FUNC_NONE, NULL, result);
     return result->outcome;
 }
 
-static struct made *find(struct runner *r, const char *name)
+/* Compiles and loads; NULL, with the outcome, if that cannot be. */
+static enum outcome define(struct runner *r, const json_t *command, struct made *made,
+                           struct result *result)
 {
-    for (u32 i = r->made_count; name != NULL && i-- > 0;)
-        if (r->made[i].name != NULL && strcmp(r->made[i].name, name) == 0)
-            return &r->made[i];
-    return name == NULL ? r->current : NULL;
+    if (load(r, text_of(command, "filename"), &made->module, &result->err))
+        return OUTCOME_OK;
+    return classify(r, made, &result->err);
+}
+
+static enum outcome make(struct runner *r, const json_t *command, struct result *result)
+{
+    struct made *made = r->current = add_made(r, text_of(command, "name"));
+    enum outcome outcome = define(r, command, made, result);
+    return outcome == OUTCOME_OK ? instantiate(r, made, result) : outcome;
+}
+
+static enum outcome make_definition(struct runner *r, const json_t *command, struct result *result)
+{
+    struct made *made = add_made(r, text_of(command, "name"));
+    made->is_definition = true;
+    return define(r, command, made, result);
+}
+
+/* The latest of this name; name NULL: the latest definition, or the current instance. */
+static struct made *find(struct runner *r, const char *name, bool is_definition)
+{
+    if (name == NULL && !is_definition)
+        return r->current;
+    for (u32 i = r->made_count; i-- > 0;) {
+        struct made *made = &r->made[i];
+        if (made->is_definition == is_definition &&
+            (name == NULL || (made->name != NULL && strcmp(made->name, name) == 0)))
+            return made;
+    }
+    return NULL;
+}
+
+static enum outcome make_instance(struct runner *r, const json_t *command, struct result *result)
+{
+    const struct made *definition = find(r, text_of(command, "module"), true);
+    struct made *made = r->current = add_made(r, text_of(command, "instance"));
+    if (definition == NULL || definition->module == NULL) {
+        made->is_skipped = definition != NULL && definition->is_skipped;
+        err_set(&result->err, ERR_NOT_FOUND, ERR_NO_AT, "no such definition");
+        return made->is_skipped ? OUTCOME_SKIP : OUTCOME_ERROR;
+    }
+    made->module = rt_module_retain(definition->module);
+    return instantiate(r, made, result);
 }
 
 /* ---- values ---- */
 
 static u8 type_of(const char *name)
 {
-    static const struct {
-        const char *name;
-        u8 type;
-    } types[] = {{"i32", RT_I32}, {"i64", RT_I64}, {"f32", RT_F32}, {"f64", RT_F64}};
+    static const u8 types[] = {RT_I32, RT_I64, RT_F32, RT_F64, RT_FUNCREF, RT_EXTERNREF};
     for (size_t i = 0; i < COUNT_OF(types); i++)
-        if (strcmp(types[i].name, name) == 0)
-            return types[i].type;
+        if (strcmp(rt_valtype_text(types[i]), name) == 0)
+            return types[i];
     return 0;
+}
+
+static bool is_ref(u8 type)
+{
+    return type == RT_FUNCREF || type == RT_EXTERNREF;
+}
+
+/* Host reference n; 0 is null. */
+static u64 ref_of(const char *text)
+{
+    return strcmp(text, "null") == 0 ? 0 : strtoull(text, NULL, 10) + 1;
 }
 
 static bool read_args(const json_t *list, union abi_value *out)
@@ -174,15 +236,28 @@ static bool read_args(const json_t *list, union abi_value *out)
     json_t *arg;
     json_array_foreach(list, i, arg)
     {
-        if (type_of(text_of(arg, "type")) == 0)
+        u8 type = type_of(text_of(arg, "type"));
+        const char *text = text_of(arg, "value");
+        if (type == 0 || text == NULL || (type == RT_FUNCREF && strcmp(text, "null") != 0))
             return false;
-        out[i].u64 = strtoull(text_of(arg, "value"), NULL, 10);
+        out[i].u64 = is_ref(type) ? ref_of(text) : strtoull(text, NULL, 10);
     }
     return true;
 }
 
+/* No value: any reference of that type but null. */
+static bool ref_matches(const json_t *want, u8 type, u64 got)
+{
+    const char *text = text_of(want, "value"), *name = text_of(want, "type");
+    if (strcmp(name, "refnull") == 0)
+        return got == 0;
+    return type_of(name) == type && (text == NULL ? got != 0 : got == ref_of(text));
+}
+
 static bool value_matches(const json_t *want, u8 type, union abi_value got)
 {
+    if (is_ref(type))
+        return ref_matches(want, type, got.ref);
     const char *text = text_of(want, "value");
     u64 bits = type == RT_I32 || type == RT_F32 ? got.u32 : got.u64;
     if (text == NULL || type_of(text_of(want, "type")) != type)
@@ -214,24 +289,29 @@ static enum outcome act(struct runner *r, const json_t *action, struct result *r
 {
     const char *field = text_of(action, "field");
     size_t len = json_string_length(json_object_get(action, "field"));
-    struct made *made = find(r, text_of(action, "module"));
+    const struct made *made = find(r, text_of(action, "module"), false);
     union abi_value args[ABI_VALUES_MAX];
     memset(args, 0, sizeof args);
-    if (made == NULL || made->instance == NULL)
+    if (made != NULL && made->is_skipped)
         return OUTCOME_SKIP;
+    if (made == NULL || made->instance == NULL) {
+        err_set(&result->err, ERR_NOT_FOUND, ERR_NO_AT, "no instance");
+        return OUTCOME_ERROR;
+    }
     const struct rt_export *export = rt_module_export_find(made->module, field, len);
     if (export == NULL) {
         err_set(&result->err, ERR_NOT_FOUND, ERR_NO_AT, "no export %s", field);
         return OUTCOME_ERROR;
     }
     if (strcmp(text_of(action, "type"), "get") == 0) {
-        result->count = 1;
-        result->types[0] = RT_I32; /* the engine does not tell; the script says what it is */
+        result->count = 1; /* its type is what the script expects */
         return rt_global_read(made->instance, field, &result->values[0]) ? OUTCOME_OK
                                                                          : OUTCOME_ERROR;
     }
-    if (!read_args(json_object_get(action, "args"), args))
-        return OUTCOME_SKIP;
+    if (!read_args(json_object_get(action, "args"), args)) {
+        err_set(&result->err, ERR_USAGE, ERR_NO_AT, "an argument of unknown type");
+        return OUTCOME_ERROR;
+    }
     result->count = export->type->result_count;
     memcpy(result->types, export->type->results, result->count);
     call(r, made->instance, export->index, args, result);
@@ -245,7 +325,8 @@ static bool is_passed(const struct runner *r, enum outcome outcome, const struct
     bool is_get = action != NULL && strcmp(text_of(action, "type"), "get") == 0;
     if (is_get && outcome == OUTCOME_OK) {
         const json_t *want = json_array_get(json_object_get(command, "expected"), 0);
-        return value_matches(want, type_of(text_of(want, "type")), result->values[0]);
+        u8 type = type_of(text_of(want, "type"));
+        return value_matches(want, type == 0 ? RT_EXTERNREF : type, result->values[0]);
     }
     if (strcmp(r->type, "assert_return") == 0)
         return outcome == OUTCOME_OK && results_match(json_object_get(command, "expected"), result);
@@ -263,6 +344,13 @@ static bool is_passed(const struct runner *r, enum outcome outcome, const struct
             result->err.code == ERR_LIMIT);
 }
 
+/* A module with the reason, what follows from that without. */
+static void list_skipped(const struct runner *r, const struct result *result)
+{
+    if (r->lists_skipped && result->err.code == ERR_UNSUPPORTED)
+        printf("%lld: %s\n", (long long)r->line, result->err.text);
+}
+
 static void judge(struct runner *r, const json_t *command, enum outcome outcome,
                   const struct result *result)
 {
@@ -272,18 +360,23 @@ static void judge(struct runner *r, const json_t *command, enum outcome outcome,
         r->passed++;
     else if (outcome == OUTCOME_SKIP && refused_by_name)
         r->passed++; /* refused before instantiation, which is what counts */
-    else if (outcome == OUTCOME_SKIP)
+    else if (outcome == OUTCOME_SKIP) {
         r->skipped++;
-    else
+        list_skipped(r, result);
+    } else
         report(r, outcome == OUTCOME_OK ? "unexpected result" : result->err.text);
 }
 
 static void register_current(struct runner *r, const json_t *command)
 {
-    struct made *made = find(r, text_of(command, "name"));
+    const struct made *made = find(r, text_of(command, "name"), false);
     CHECK(r->provider_count < INSTANCES_MAX && r->missing_count < INSTANCES_MAX);
-    if (made == NULL || made->instance == NULL) {
+    if (made != NULL && made->is_skipped) {
         r->missing[r->missing_count++] = text_of(command, "as");
+        return;
+    }
+    if (made == NULL || made->instance == NULL) {
+        report(r, "no instance");
         return;
     }
     /* a later registration of the same name wins */
@@ -305,29 +398,47 @@ static enum outcome make_apart(struct runner *r, const json_t *command, struct r
     return outcome;
 }
 
+/* Runs what is no assertion; false: there is no such command. */
+static bool execute_plain(struct runner *r, const json_t *command, enum outcome *outcome,
+                          struct result *result)
+{
+    *outcome = OUTCOME_OK;
+    if (strcmp(r->type, "module") == 0)
+        *outcome = make(r, command, result);
+    else if (strcmp(r->type, "module_definition") == 0)
+        *outcome = make_definition(r, command, result);
+    else if (strcmp(r->type, "module_instance") == 0)
+        *outcome = make_instance(r, command, result);
+    else if (strcmp(r->type, "register") == 0)
+        register_current(r, command);
+    else if (strcmp(r->type, "action") == 0)
+        *outcome = act(r, json_object_get(command, "action"), result);
+    else
+        return false;
+    return true;
+}
+
 static void execute(struct runner *r, const json_t *command)
 {
     struct result *result = check_alloc(sizeof *result);
+    enum outcome outcome;
     r->type = text_of(command, "type");
     r->line = json_integer_value(json_object_get(command, "line"));
+    const json_t *action = json_object_get(command, "action");
     const char *module_type = text_of(command, "module_type");
     bool is_text = module_type != NULL && strcmp(module_type, "text") == 0;
-    if (strcmp(r->type, "module") == 0) {
-        enum outcome outcome = make(r, command, result);
-        if (outcome != OUTCOME_OK && outcome != OUTCOME_SKIP)
+    if (execute_plain(r, command, &outcome, result)) {
+        if (outcome == OUTCOME_SKIP)
+            list_skipped(r, result);
+        else if (outcome != OUTCOME_OK)
             report(r, result->err.text);
-    } else if (strcmp(r->type, "register") == 0) {
-        register_current(r, command);
-    } else if (strcmp(r->type, "action") == 0) {
-        enum outcome outcome = act(r, json_object_get(command, "action"), result);
-        if (outcome != OUTCOME_OK && outcome != OUTCOME_SKIP)
-            report(r, result->err.text);
-    } else if (json_object_get(command, "action") != NULL) {
-        enum outcome outcome = act(r, json_object_get(command, "action"), result);
+    } else if (strncmp(r->type, "assert_", 7) != 0) {
+        report(r, "no such command");
+    } else if (action != NULL) {
+        outcome = act(r, action, result);
         judge(r, command, outcome, result);
-    } else if (text_of(command, "filename") != NULL && !is_text &&
-               strncmp(r->type, "assert_", 7) == 0) {
-        enum outcome outcome = make_apart(r, command, result);
+    } else if (text_of(command, "filename") != NULL && !is_text) {
+        outcome = make_apart(r, command, result);
         judge(r, command, outcome, result);
     }
     free(result);
@@ -349,26 +460,23 @@ static const struct rt_host_func spectest_funcs[] = {
     {"spectest", "print_f64_f64", "FF_", "a b", 0, print_nothing},
 };
 
-static bool open_runner(struct runner *r, const char *cache_path, struct err *err)
+static bool open_runner(struct runner *r, struct err *err)
 {
     const struct rt_options engine = {0};
     const struct sched_options sched = {0};
-    if (!proc_cache_open(&r->cache, cache_path, err) ||
-        !rt_engine_create(&r->engine, &engine, err) || !loop_create(&r->loop, err) ||
-        !sched_create(&r->sched, r->engine, r->loop, &sched, err))
+    if (!proc_cache_open_temporary(&r->cache, err) || !rt_engine_create(&r->engine, &engine, err) ||
+        !loop_create(&r->loop, err) || !sched_create(&r->sched, r->engine, r->loop, &sched, err))
         return false;
+    proc_compiler_create(&r->compile.compiler, &r->cache);
     rt_engine_add_host(r->engine, spectest_funcs, COUNT_OF(spectest_funcs));
     return true;
 }
 
-/* What is not a function of the module "spectest" comes from spectest.wasm, beside the cache. */
-static bool provide_spectest(struct runner *r, const char *path, struct err *err)
+/* What is not a function of the module "spectest" comes from spectest.wat. */
+static bool provide_spectest(struct runner *r, struct err *err)
 {
-    struct proc_artifact artifact;
-    struct made *made = &r->made[r->made_count++];
-    if (!proc_compile_file(&r->cache, path, &r->compile, NULL, NULL, &artifact, err) ||
-        !rt_module_load(&made->module, r->engine, artifact.code_path, artifact.module_path,
-                        &r->cache.mac_key, err) ||
+    struct made *made = add_made(r, NULL);
+    if (!load(r, SPECTEST_WASM, &made->module, err) ||
         !rt_instance_create(&made->instance, made->module, NULL, 0, err))
         return false;
     r->providers[r->provider_count++] =
@@ -376,16 +484,29 @@ static bool provide_spectest(struct runner *r, const char *path, struct err *err
     return true;
 }
 
-static void read_options(struct runner *r, int argc, char **argv)
+static bool read_options(struct runner *r, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--strict-traps") == 0)
             r->compile.strict_traps = true;
+        else if (strcmp(argv[i], "--list-skipped") == 0)
+            r->lists_skipped = true;
         else if (strcmp(argv[i], "--opt") == 0 && i + 1 < argc)
             r->compile.tier = strcmp(argv[++i], "best") == 0 ? PROC_TIER_BEST : PROC_TIER_QUICK;
-        else
+        else if (r->path == NULL && argv[i][0] != '-')
             r->path = argv[i];
+        else
+            return false;
     }
+    return r->path != NULL;
+}
+
+/* Scripts lie beside their modules. */
+static void find_folder(struct runner *r)
+{
+    const char *slash = strrchr(r->path, '/');
+    int len = slash == NULL ? 1 : (int)(slash - r->path);
+    snprintf(r->folder, sizeof r->folder, "%.*s", len, slash == NULL ? "." : r->path);
 }
 
 static void close_runner(struct runner *r)
@@ -397,6 +518,7 @@ static void close_runner(struct runner *r)
     sched_destroy(&r->sched);
     loop_destroy(&r->loop);
     rt_engine_destroy(&r->engine);
+    proc_compiler_destroy(&r->compile.compiler);
     proc_cache_close(&r->cache);
 }
 
@@ -405,24 +527,28 @@ int main(int argc, char **argv)
     struct runner *r = check_alloc(sizeof *r);
     struct err err = {0};
     json_error_t json_error;
-    read_options(r, argc, argv);
-    json_t *script = r->path == NULL ? NULL : json_load_file(r->path, JSON_ALLOW_NUL, &json_error);
-    const char *spectest = getenv("WEIR_SPECTEST_WASM");
-    if (script == NULL || spectest == NULL) {
-        fprintf(stderr, "usage: WEIR_SPECTEST_WASM=spectest.wasm weir-spectest [--strict-traps] "
-                        "[--opt quick|best] FILE.json\n");
-        return 2;
-    }
-    snprintf(r->folder, sizeof r->folder, "%.*s", (int)(strrchr(r->path, '/') - r->path), r->path);
-    if (!open_runner(r, getenv("WEIR_CACHE"), &err) || !provide_spectest(r, spectest, &err)) {
-        fprintf(stderr, "weir-spectest: %s\n", err.text);
-        return 2;
-    }
+    json_t *script = NULL, *command;
     size_t i;
-    json_t *command;
+    int status = 2;
+    if (!read_options(r, argc, argv)) {
+        fprintf(stderr, "usage: weir-spectest [--strict-traps] [--opt quick|best] "
+                        "[--list-skipped] FILE.json\n");
+        goto out;
+    }
+    script = json_load_file(r->path, JSON_ALLOW_NUL, &json_error);
+    if (script == NULL) {
+        fprintf(stderr, "weir-spectest: %s:%d: %s\n", r->path, json_error.line, json_error.text);
+        goto out;
+    }
+    find_folder(r);
+    if (!open_runner(r, &err) || !provide_spectest(r, &err)) {
+        fprintf(stderr, "weir-spectest: %s\n", err.text);
+        goto out;
+    }
     json_array_foreach(json_object_get(script, "commands"), i, command) execute(r, command);
     printf("%u passed, %u failed, %u skipped\n", r->passed, r->failed, r->skipped);
-    int status = r->failed > 0;
+    status = r->failed > 0;
+out:
     close_runner(r);
     json_decref(script);
     free(r);
