@@ -54,10 +54,10 @@ union abi_value {
 /* A callable: table element, imported function, target of a funcref. All zero: null. An element of
  * a table of externref has nothing but its ref. */
 #define ABI_ENTRY_FIELDS(F)                                                                        \
-    F(struct abi_entry, void *, code, 0)  /* guest convention */                                     \
+    F(struct abi_entry, void *, code, 0)  /* guest convention */                                   \
     F(struct abi_entry, void *, ctx, 8)   /* its first argument */                                 \
     F(struct abi_entry, u64, type_id, 16) /* process-wide canonical, never 0 */                    \
-    F(struct abi_entry, u64, ref, 24) /* as a value: see above */
+    F(struct abi_entry, u64, ref, 24)     /* as a value: see above */
 struct abi_entry {
 #define F(owner, type, name, offset) type name;
     ABI_ENTRY_FIELDS(F)
@@ -118,11 +118,11 @@ struct abi_vmctx;
 struct abi_builtins {
     void (*trap)(struct abi_exec *exec, u64 trap); /* does not return */
     void (*yield)(struct abi_exec *exec);          /* called when exec->pending is not 0 */
-#define ABI_U64_1 u64
-#define ABI_U64_2 ABI_U64_1, u64
-#define ABI_U64_3 ABI_U64_2, u64
-#define ABI_U64_4 ABI_U64_3, u64
-#define ABI_U64_5 ABI_U64_4, u64
+#define ABI_U64_1                    u64
+#define ABI_U64_2                    ABI_U64_1, u64
+#define ABI_U64_3                    ABI_U64_2, u64
+#define ABI_U64_4                    ABI_U64_3, u64
+#define ABI_U64_5                    ABI_U64_4, u64
 #define BUILTIN(name, count, params) u64 (*name)(struct abi_vmctx * ctx, ABI_U64_##count);
 #include "abi/builtin.def"
 #undef BUILTIN

@@ -17,9 +17,8 @@ static bool has_two_indices(enum wasm_imm imm)
 /* References have 64 bits, all other operands 32. */
 static LLVMValueRef widen(struct cg_module *m, LLVMValueRef operand)
 {
-    return LLVMTypeOf(operand) == m->type.i64
-               ? operand
-               : LLVMBuildZExt(m->builder, operand, m->type.i64, "");
+    return LLVMTypeOf(operand) == m->type.i64 ? operand
+                                              : LLVMBuildZExt(m->builder, operand, m->type.i64, "");
 }
 
 /* row->a: enum cg_builtin */
@@ -37,8 +36,7 @@ void cg_emit_builtin(struct cg_func *f, const struct wasm_instr *instr, const st
     for (u32 i = 0; i < operands; i++)
         args[count++] = widen(m, f->stack[f->height + i]);
     LLVMValueRef stub = m->builtins[row->a];
-    LLVMValueRef result =
-        cg_call(m, LLVMGlobalGetValueType(stub), stub, CG_CALL_C, args, count);
+    LLVMValueRef result = cg_call(m, LLVMGlobalGetValueType(stub), stub, CG_CALL_C, args, count);
     char letter = info->sig[operands + 1];
     if (letter == 'r')
         cg_push(f, result);

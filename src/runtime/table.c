@@ -2,7 +2,8 @@
  * runtime/table.c -- tables: their memory, which never moves, and growth.
  *
  * Behind its elements a table is null, for one entry at least: see struct abi_table. One that can
- * grow is mapped with room for its greatest length; the kernel gives memory only for what is touched.
+ * grow is mapped with room for its greatest length; the kernel gives memory only for what is
+ * touched.
  */
 #include "base/check.h"
 #include "runtime/internal.h"

@@ -98,8 +98,8 @@ struct wasm_const wasm_const_decode(const struct wasm_module *m, struct reader *
         if (!take_instr(&terms, m, r, &instr))
             break;
     if (reader_ok(r) && terms.height != 1)
-        reader_fail_at(r, offset, ERR_INVALID,
-                       "type mismatch: a constant expression of %u values", terms.height);
+        reader_fail_at(r, offset, ERR_INVALID, "type mismatch: a constant expression of %u values",
+                       terms.height);
     if (!reader_ok(r))
         return (struct wasm_const){.offset = offset};
     if (terms.count == 1)

@@ -59,10 +59,10 @@ enum wasm_const_kind {
 };
 struct wasm_const {
     enum wasm_const_kind kind;
-    u8 type;        /* its value type, known after decoding except of a global not yet decoded */
+    u8 type;         /* its value type, known after decoding except of a global not yet decoded */
     enum wasm_op op; /* OP: i32 or i64 add, sub, mul */
-    u32 index;      /* GLOBAL, REF_FUNC; TERMS: how many */
-    u64 bits;       /* VALUE */
+    u32 index;       /* GLOBAL, REF_FUNC; TERMS: how many */
+    u64 bits;        /* VALUE */
     const struct wasm_const *terms; /* TERMS */
     u64 offset;
 };
@@ -79,7 +79,7 @@ struct wasm_func {
     u32 type, import;
     const u8 *body; /* locals and code, NULL when imported */
     u32 body_len;
-    u64 body_offset;       /* of body in the module */
+    u64 body_offset; /* of body in the module */
     u32 caller; /* of an imported one: the first function that calls it by its index, 0: none */
     struct wasm_text name; /* from the name section; len 0: none */
 };
