@@ -147,7 +147,7 @@ static bool read_head(struct http_cgi *cgi, const u8 *head, struct err *err)
 {
     struct http_span line;
     for (size_t at = 0, next; take_line(head, cgi->head_len, at, &line, &next); at = next) {
-        struct http_field field;
+        struct http_field field = {0};
         if (line.len == 0)
             break;
         if (!read_line(head, line, &field, err) || !take_field(cgi, head, field, err))
