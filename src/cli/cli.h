@@ -1,6 +1,6 @@
 /*
  * cli/cli.h -- the commands of weir. One row in command.def, its options in option.def, one
- * function here; usage, help and the list of commands follow the tables.
+ * function here; usage, help, manual pages and completion follow the tables.
  */
 #pragma once
 #include "base/err.h"
@@ -9,7 +9,7 @@
 
 /* Every command: argv[0] is its name. Returns an exit status; errors have been printed. */
 typedef int cli_command(int argc, char **argv);
-#define COMMAND(name, arguments, summary) cli_command cli_##name;
+#define COMMAND(name, arguments, summary, text) cli_command cli_##name;
 #include "cli/command.def"
 #undef COMMAND
 
@@ -30,6 +30,8 @@ struct cli_options {
     const char *log_path; /* NULL: standard output */
     char **rest;          /* arguments that are no options, in order */
     int rest_count;
+    bool json;            /* facts for programs */
+    bool man, completion; /* of help */
 };
 
 /* Reads the options of `command` from argv; `--` ends them. Behind the file of run, a word that

@@ -14,20 +14,6 @@ int cli_fail(const struct err *err)
     return err_code_exit(err->code);
 }
 
-int cli_version(int argc, char **argv)
-{
-    (void)argc;
-    (void)argv;
-    printf("weir %s\n", WEIR_VERSION);
-    return 0;
-}
-
-int cli_help(int argc, char **argv)
-{
-    cli_help_print(argc > 1 ? argv[1] : NULL);
-    return 0;
-}
-
 /* A terminal on which a line may be drawn over. */
 static bool terminal_is_able(void)
 {

@@ -1,17 +1,16 @@
 /*
  * cli/main.c -- weir: find the command, run it.
  */
-#include "cli/cli.h"
+#include "cli/internal.h"
 #include "server/worker.h"
 #include "wasi/wasi.h"
-#include <stdio.h>
 #include <string.h>
 
 static const struct {
     const char *name;
     cli_command *run;
 } commands[] = {
-#define COMMAND(name, arguments, summary) {#name, cli_##name},
+#define COMMAND(name, arguments, summary, text) {#name, cli_##name},
 #include "cli/command.def"
 #undef COMMAND
     {"worker", server_worker_main}, /* started by the supervisor only */
@@ -33,6 +32,7 @@ int main(int argc, char **argv)
         int skip = is_worker || argc < 2 ? 0 : 1;
         return commands[i].run(argc - skip, argv + skip);
     }
-    fprintf(stderr, "weir: there is no command \"%s\"; `weir help` lists them\n", name);
-    return 2;
+    struct err err = {0};
+    cli_command_refuse(name, &err);
+    return cli_fail(&err);
 }

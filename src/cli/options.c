@@ -1,78 +1,16 @@
-#include "cli/cli.h"
 #include "base/text.h"
+#include "cli/internal.h"
 #include <stdio.h>
 #include <string.h>
 
-struct option_row {
-    const char *commands, *name, *argument, *text;
-};
-
-static const struct option_row option_rows[] = {
-#define OPTION(commands, name, argument, text) {commands, name, argument, text},
-#include "cli/option.def"
-#undef OPTION
-#define LIMIT(field, option, scale, value, max, commands, text)                                    \
-    {commands, option, "N", text " (" #value ")"},
-#include "server/limits.def"
-#undef LIMIT
-};
-
-static const struct {
-    const char *name, *arguments, *summary;
-} command_rows[] = {
-#define COMMAND(name, arguments, summary) {#name, arguments, summary},
-#include "cli/command.def"
-#undef COMMAND
-};
-
-/* No command's name is a part of another's. */
-static bool has_option(const char *command, const struct option_row *row)
+static const struct cli_option_row *find_row(const char *command, const char *name, size_t name_len)
 {
-    return strstr(row->commands, command) != NULL;
-}
-
-/* ---- help ---- */
-
-static void print_commands(void)
-{
-    printf("weir %s -- WebAssembly functions behind HTTP, native speed, a fresh instance for every "
-           "request\n\nusage: weir COMMAND ...\n\n",
-           WEIR_VERSION);
-    for (size_t i = 0; i < COUNT_OF(command_rows); i++)
-        printf("  %-8s %s\n", command_rows[i].name, command_rows[i].summary);
-    printf("\n`weir help COMMAND` explains one.\n");
-}
-
-void cli_help_print(const char *command)
-{
-    for (size_t i = 0; i < COUNT_OF(command_rows); i++) {
-        if (command == NULL || strcmp(command_rows[i].name, command) != 0)
-            continue;
-        printf("usage: weir %s %s\n\n%s\n", command, command_rows[i].arguments,
-               command_rows[i].summary);
-        bool is_first = true;
-        for (size_t k = 0; k < COUNT_OF(option_rows); k++) {
-            const struct option_row *row = &option_rows[k];
-            if (!has_option(command, row))
-                continue;
-            char left[48];
-            snprintf(left, sizeof left, "--%s %s", row->name, row->argument);
-            printf("%s  %-22s %s\n", is_first ? "\n" : "", left, row->text);
-            is_first = false;
-        }
-        return;
+    for (u32 i = 0; i < cli_option_count; i++) {
+        const struct cli_option_row *row = &cli_option_rows[i];
+        if (cli_option_is_of(row, command) && strlen(row->name) == name_len &&
+            memcmp(row->name, name, name_len) == 0)
+            return row;
     }
-    print_commands();
-}
-
-/* ---- reading ---- */
-
-static const struct option_row *find_row(const char *command, const char *name, size_t name_len)
-{
-    for (size_t i = 0; i < COUNT_OF(option_rows); i++)
-        if (has_option(command, &option_rows[i]) && strlen(option_rows[i].name) == name_len &&
-            memcmp(option_rows[i].name, name, name_len) == 0)
-            return &option_rows[i];
     return NULL;
 }
 
@@ -117,6 +55,12 @@ static bool take_option(struct cli_options *o, const char *name, const char *val
         return server_log_format_read(value, &o->log_format, err);
     else if (strcmp(name, "strict-traps") == 0)
         o->compile.strict_traps = true;
+    else if (strcmp(name, "json") == 0)
+        o->json = true;
+    else if (strcmp(name, "man") == 0)
+        o->man = true;
+    else if (strcmp(name, "completion") == 0)
+        o->completion = true;
     else if (strcmp(name, "workers") == 0)
         return read_count(name, value, SCOREBOARD_WORKERS_MAX, &o->workers, err);
     else if (strcmp(name, "repeat") == 0)
@@ -141,10 +85,9 @@ static bool read_option(struct cli_options *o, const char *command, int argc, ch
 {
     const char *name = argv[*at] + 2, *equals = strchr(name, '=');
     size_t name_len = equals == NULL ? strlen(name) : (size_t)(equals - name);
-    const struct option_row *row = find_row(command, name, name_len);
+    const struct cli_option_row *row = find_row(command, name, name_len);
     if (argv[*at][1] != '-' || row == NULL)
-        return err_set(err, ERR_USAGE, ERR_NO_AT, "weir %s has no option %s; see `weir help %s`",
-                       command, argv[*at], command);
+        return cli_option_refuse(command, argv[*at], err);
     const char *value = equals == NULL ? NULL : equals + 1;
     if (row->argument[0] == 0 && value != NULL)
         return err_set(err, ERR_USAGE, ERR_NO_AT, "--%s takes no value", row->name);

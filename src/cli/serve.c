@@ -1,12 +1,12 @@
 #include "base/arena.h"
 #include "base/check.h"
-#include "cli/cli.h"
+#include "cli/internal.h"
 #include "server/supervisor.h"
 #include <stdio.h>
 #include <string.h>
 
 /* "dir/vec.wasm" serves under "vec". */
-static const char *module_name(struct arena *arena, const char *path)
+const char *cli_module_name(struct arena *arena, const char *path)
 {
     const char *slash = strrchr(path, '/'), *base = slash == NULL ? path : slash + 1;
     size_t len = strlen(base);
@@ -16,7 +16,7 @@ static const char *module_name(struct arena *arena, const char *path)
 }
 
 /* The name becomes a path segment: only what needs no escaping there. */
-static bool check_name(const char *name, const char *path, struct err *err)
+bool cli_module_name_check(const char *name, const char *path, struct err *err)
 {
     size_t plain =
         strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
@@ -33,8 +33,8 @@ static bool compile_all(struct arena *arena, struct proc_cache *cache,
 {
     for (int i = 0; i < options->rest_count; i++) {
         struct proc_artifact artifact;
-        const char *path = options->rest[i], *name = module_name(arena, path);
-        if (!check_name(name, path, err))
+        const char *path = options->rest[i], *name = cli_module_name(arena, path);
+        if (!cli_module_name_check(name, path, err))
             return false;
         for (int k = 0; k < i; k++)
             if (strcmp(modules[k].name, name) == 0)

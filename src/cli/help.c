@@ -1,0 +1,241 @@
+/*
+ * cli/help.c -- the tables of commands and options, and what `weir help` prints of them.
+ */
+#include "base/text.h"
+#include "cli/internal.h"
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COLUMNS      79
+#define LEFT_COLUMNS 26 /* of a list: the word, then its text */
+#define HELP_BYTES   (256 * KIB)
+
+const struct cli_command_row cli_command_rows[] = {
+#define COMMAND(name, arguments, summary, text) {#name, arguments, summary, text, cli_##name},
+#include "cli/command.def"
+#undef COMMAND
+};
+const u32 cli_command_count = COUNT_OF(cli_command_rows);
+
+const struct cli_option_row cli_option_rows[] = {
+#define OPTION(commands, name, argument, text) {commands, name, argument, text},
+#include "cli/option.def"
+#undef OPTION
+#define LIMIT(field, option, scale, value, max, commands, text)                                    \
+    {commands, option, "N", text " (" #value ")"},
+#include "server/limits.def"
+#undef LIMIT
+};
+const u32 cli_option_count = COUNT_OF(cli_option_rows);
+
+const struct cli_exit_row cli_exit_rows[] = {
+#define EXIT(status, text) {status, text},
+#include "cli/exit.def"
+#undef EXIT
+};
+const u32 cli_exit_count = COUNT_OF(cli_exit_rows);
+
+/* ---- looking up ---- */
+
+const struct cli_command_row *cli_command_find(const char *name)
+{
+    for (u32 i = 0; i < cli_command_count; i++)
+        if (strcmp(cli_command_rows[i].name, name) == 0)
+            return &cli_command_rows[i];
+    return NULL;
+}
+
+/* No command's name is a part of another's. */
+bool cli_option_is_of(const struct cli_option_row *row, const char *command)
+{
+    return strstr(row->commands, command) != NULL;
+}
+
+/* How far a word is from a known one; UINT32_MAX: it is another. */
+static u32 word_distance(const char *word, size_t len, const char *known)
+{
+    size_t known_len = strlen(known);
+    u32 distance = text_distance(word, len, known, known_len);
+    if (len > 0 && len < known_len && memcmp(word, known, len) == 0)
+        return 1; /* its beginning */
+    return distance <= max_u64(1, known_len / 3) ? distance : UINT32_MAX;
+}
+
+bool cli_command_refuse(const char *name, struct err *err)
+{
+    const char *nearest = NULL;
+    u32 least = UINT32_MAX;
+    for (u32 i = 0; i < cli_command_count; i++) {
+        u32 distance = word_distance(name, strlen(name), cli_command_rows[i].name);
+        if (distance < least) {
+            least = distance;
+            nearest = cli_command_rows[i].name;
+        }
+    }
+    if (nearest != NULL)
+        return err_set(err, ERR_USAGE, ERR_NO_AT,
+                       "there is no command \"%.60s\"; did you mean %s? `weir help` lists them all",
+                       name, nearest);
+    return err_set(err, ERR_USAGE, ERR_NO_AT,
+                   "there is no command \"%.60s\"; `weir help` lists them", name);
+}
+
+bool cli_option_refuse(const char *command, const char *option, struct err *err)
+{
+    const char *nearest = NULL, *name = option + strspn(option, "-");
+    size_t len = strcspn(name, "=");
+    u32 least = UINT32_MAX;
+    for (u32 i = 0; i < cli_option_count; i++) {
+        const struct cli_option_row *row = &cli_option_rows[i];
+        u32 distance = word_distance(name, len, row->name);
+        if (!cli_option_is_of(row, command) || distance >= least)
+            continue;
+        least = distance;
+        nearest = row->name;
+    }
+    if (nearest != NULL)
+        return err_set(err, ERR_USAGE, ERR_NO_AT,
+                       "weir %s has no option %.60s; did you mean --%s? See `weir help %s`",
+                       command, option, nearest, command);
+    return err_set(err, ERR_USAGE, ERR_NO_AT, "weir %s has no option %.60s; see `weir help %s`",
+                   command, option, command);
+}
+
+void cli_exit_codes_write(int status, struct buf *out)
+{
+    bool is_first = true;
+    for (u32 code = ERR_NONE + 1; code < ERR_COUNT; code++) {
+        if (err_code_exit((enum err_code)code) != status)
+            continue;
+        buf_add_format(out, "%s%s", is_first ? "" : ", ", err_code_text((enum err_code)code));
+        is_first = false;
+    }
+}
+
+/* ---- printing ---- */
+
+int cli_print(const struct buf *text)
+{
+    struct err err = {0};
+    if (!buf_ok(text))
+        err_set(&err, ERR_LIMIT, ERR_NO_AT, "the text is too long");
+    else if (fwrite(text->bytes, 1, text->len, stdout) != text->len || fflush(stdout) != 0)
+        err_sys(&err, "cannot write to standard output");
+    return err.code == ERR_NONE ? 0 : cli_fail(&err);
+}
+
+/* Appends text from column `at` on, in lines of at most COLUMNS that begin at column `indent`; an
+ * empty line of the text stays one. */
+static void add_wrapped(struct buf *out, u32 at, u32 indent, const char *text)
+{
+    while (*text != 0) {
+        size_t len = strcspn(text, " \n");
+        if (at > indent && at + 1 + len > COLUMNS) {
+            buf_add_format(out, "\n%*s", (int)indent, "");
+            at = indent;
+        } else if (at > indent) {
+            buf_add_byte(out, ' ');
+            at++;
+        }
+        buf_add(out, text, len);
+        at += (u32)len;
+        text += len;
+        if (strncmp(text, "\n\n", 2) == 0) {
+            buf_add_format(out, "\n\n%*s", (int)indent, "");
+            at = indent;
+        }
+        text += strspn(text, " \n");
+    }
+    buf_add_byte(out, '\n');
+}
+
+/* "  --log text|json|none     the access log, ..." */
+static void add_row(struct buf *out, const char *left, const char *text)
+{
+    buf_add_format(out, "  %-*s", LEFT_COLUMNS - 2, left);
+    if (strlen(left) + 2 >= LEFT_COLUMNS)
+        buf_add_format(out, "\n%*s", LEFT_COLUMNS, "");
+    add_wrapped(out, LEFT_COLUMNS, LEFT_COLUMNS, text);
+}
+
+static void add_overview(struct buf *out)
+{
+    buf_add_format(out,
+                   "weir %s -- WebAssembly functions behind HTTP, native speed, a fresh instance "
+                   "for every\nrequest\n\nusage: weir COMMAND ...\n\n",
+                   WEIR_VERSION);
+    for (u32 i = 0; i < cli_command_count; i++)
+        buf_add_format(out, "  %-8s %s\n", cli_command_rows[i].name, cli_command_rows[i].summary);
+    buf_add_text(out, "\n`weir help COMMAND` explains one. Exit statuses:\n\n");
+    for (u32 i = 0; i < cli_exit_count; i++) {
+        buf_add_format(out, "  %d  ", cli_exit_rows[i].status);
+        add_wrapped(out, 5, 5, cli_exit_rows[i].text);
+    }
+}
+
+static void add_command(const struct cli_command_row *command, struct buf *out)
+{
+    bool is_first = true;
+    buf_add_format(out, "usage: weir %s%s%s\n\n", command->name,
+                   command->arguments[0] == 0 ? "" : " ", command->arguments);
+    add_wrapped(out, 0, 0, command->text);
+    for (u32 i = 0; i < cli_option_count; i++) {
+        const struct cli_option_row *row = &cli_option_rows[i];
+        char left[64];
+        if (!cli_option_is_of(row, command->name))
+            continue;
+        snprintf(left, sizeof left, "--%s %s", row->name, row->argument);
+        buf_add_text(out, is_first ? "\noptions (an option's default is in brackets):\n" : "");
+        add_row(out, left, row->text);
+        is_first = false;
+    }
+}
+
+void cli_help_print(const char *command)
+{
+    const struct cli_command_row *row = command == NULL ? NULL : cli_command_find(command);
+    struct buf out;
+    buf_init(&out, HELP_BYTES);
+    if (row == NULL)
+        add_overview(&out);
+    else
+        add_command(row, &out);
+    fwrite(out.bytes, 1, out.len, stdout);
+    buf_fini(&out);
+}
+
+static bool read_help(struct cli_options *options, int argc, char **argv, bool *wants_help,
+                      struct err *err)
+{
+    if (!cli_options_read(options, "help", argc, argv, wants_help, err))
+        return false;
+    if (options->rest_count > 1)
+        return err_set(err, ERR_USAGE, ERR_NO_AT, "weir help explains one command at a time");
+    if (options->rest_count == 1 && cli_command_find(options->rest[0]) == NULL)
+        return cli_command_refuse(options->rest[0], err);
+    return true;
+}
+
+int cli_help(int argc, char **argv)
+{
+    struct cli_options options;
+    struct err err = {0};
+    bool wants_help;
+    if (!read_help(&options, argc, argv, &wants_help, &err))
+        return cli_fail(&err);
+    const char *command = wants_help ? "help" : options.rest_count == 1 ? options.rest[0] : NULL;
+    struct buf out;
+    buf_init(&out, HELP_BYTES);
+    if (options.man)
+        cli_manual_write(command, &out);
+    else if (options.completion)
+        cli_completion_write(&out);
+    else if (command == NULL)
+        add_overview(&out);
+    else
+        add_command(cli_command_find(command), &out);
+    int status = cli_print(&out);
+    buf_fini(&out);
+    return status;
+}

@@ -1,0 +1,51 @@
+#include "cli/internal.h"
+#include <string.h>
+
+#define ARENA_BYTES (256 * MIB)
+
+bool cli_look_init(struct cli_look *look, const struct cli_options *options, const char *path,
+                   struct err *err)
+{
+    const struct rt_options engine = {.memory_max_bytes = options->limits.memory_bytes,
+                                      .instances_max = 1};
+    *look = (struct cli_look){.options = options};
+    arena_init(&look->arena, ARENA_BYTES);
+    return proc_cache_open(&look->cache, options->cache_path, err) &&
+           cli_compile(&look->cache, path, options, &look->artifact, err) &&
+           rt_engine_create(&look->engine, &engine, err) && loop_create(&look->loop, err) &&
+           sched_create(&look->sched, look->engine, look->loop, NULL, err) &&
+           rt_module_load(&look->module, look->engine, look->artifact.code_path,
+                          look->artifact.module_path, &look->cache.mac_key, err);
+}
+
+void cli_look_fini(struct cli_look *look)
+{
+    rt_module_release(&look->module);
+    sched_destroy(&look->sched);
+    loop_destroy(&look->loop);
+    rt_engine_destroy(&look->engine);
+    proc_cache_close(&look->cache);
+    arena_fini(&look->arena);
+}
+
+static bool has_func(const struct cli_look *look, const char *name)
+{
+    const struct rt_export *found = rt_module_export_find(look->module, name, strlen(name));
+    return found != NULL && found->kind == RT_EXTERN_FUNC && found->type->param_count == 0 &&
+           found->type->result_count == 0;
+}
+
+enum cli_kind cli_look_kind(const struct cli_look *look)
+{
+    if (has_func(look, "_start"))
+        return CLI_KIND_PROGRAM;
+    return has_func(look, "_initialize") ? CLI_KIND_REACTOR : CLI_KIND_LIBRARY;
+}
+
+const char *cli_kind_text(enum cli_kind kind)
+{
+    static const char *const texts[] = {[CLI_KIND_LIBRARY] = "function library",
+                                        [CLI_KIND_REACTOR] = "reactor",
+                                        [CLI_KIND_PROGRAM] = "program"};
+    return texts[kind];
+}
