@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PREOPENS_FROM 3u
+/* A standard stream that is not there is not replaced by the next file: prints would go into it. */
+#define NUMBERS_FROM 3u
 
 static const struct rt_host_func host_funcs[] = {
 #define HOST(field, signature, params, flags, unstable)                                            \
@@ -115,10 +116,9 @@ static bool table_grow(struct wasi_guest *guest, u32 count)
     return true;
 }
 
-static enum wasi_errno fd_put_from(struct wasi_guest *guest, const struct wasi_fd *fd, u32 from,
-                                   u32 *number)
+enum wasi_errno wasi_fd_put(struct wasi_guest *guest, const struct wasi_fd *fd, u32 *number)
 {
-    u32 at = from;
+    u32 at = NUMBERS_FROM;
     while (at < guest->fd_cap && guest->fds[at].kind != WASI_FD_FREE)
         at++;
     if (!table_grow(guest, at + 1))
@@ -127,11 +127,6 @@ static enum wasi_errno fd_put_from(struct wasi_guest *guest, const struct wasi_f
     guest->fd_count++;
     *number = at;
     return WASI_SUCCESS;
-}
-
-enum wasi_errno wasi_fd_put(struct wasi_guest *guest, const struct wasi_fd *fd, u32 *number)
-{
-    return fd_put_from(guest, fd, 0, number);
 }
 
 void wasi_fd_close(struct wasi_guest *guest, struct wasi_fd *fd)
@@ -264,7 +259,7 @@ bool wasi_guest_add_dir(struct wasi_guest *guest, const char *host_path, const c
     }
     fd.is_owned = true;
     fd.preopen = strdup(name);
-    if (fd.preopen != NULL && fd_put_from(guest, &fd, PREOPENS_FROM, &number) == WASI_SUCCESS)
+    if (fd.preopen != NULL && wasi_fd_put(guest, &fd, &number) == WASI_SUCCESS)
         return true;
     free(fd.preopen);
     close(host);

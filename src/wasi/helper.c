@@ -115,15 +115,19 @@ static bool ensure_started(struct wasi_helper *helper, struct err *err)
     if (helper->sock >= 0)
         return true;
     reap(helper, WNOHANG);
-    if (!helper->start(helper->start_arg, &helper->sock, &helper->pid, err))
+    int sock;
+    pid_t pid;
+    if (!helper->start(helper->start_arg, &sock, &pid, err))
         return false;
-    helper->watch = (struct loop_watch){.fd = helper->sock, .fn = on_event};
-    if (loop_add(helper->loop, &helper->watch, LOOP_READ, err))
-        return true;
-    fd_close(&helper->sock); /* which ends it */
-    helper->dead_pid = helper->pid;
-    helper->pid = 0;
-    return false;
+    helper->watch = (struct loop_watch){.fd = sock, .fn = on_event};
+    if (!loop_add(helper->loop, &helper->watch, LOOP_READ, err)) {
+        close(sock); /* which ends it */
+        helper->dead_pid = pid;
+        return false;
+    }
+    helper->sock = sock;
+    helper->pid = pid;
+    return true;
 }
 
 bool wasi_helper_spawn(void *arg, int *fd, pid_t *pid, struct err *err)

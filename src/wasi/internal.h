@@ -149,7 +149,8 @@ struct wasi_guest {
 struct wasi_guest *wasi_guest_of(const struct rt_instance *instance); /* may be NULL */
 /* The open descriptor with these rights, or the error. */
 enum wasi_errno wasi_fd_get(struct wasi_guest *guest, u32 number, u64 rights, struct wasi_fd **out);
-/* The lowest free place; fills *fd into it. WASI_MFILE: no place. Takes fd->host on success. */
+/* The lowest free place from 3; fills *fd into it. WASI_MFILE: no place. Takes fd->host on success.
+ */
 enum wasi_errno wasi_fd_put(struct wasi_guest *guest, const struct wasi_fd *fd, u32 *number);
 void wasi_fd_close(struct wasi_guest *guest, struct wasi_fd *fd);
 /* Makes a descriptor of a host one by what it is; rights: all that apply. errno on failure. */
