@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "cli/internal.h"
 #include "server/supervisor.h"
+#include "typed/typed.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -41,12 +42,15 @@ static bool compile_all(struct arena *arena, struct proc_cache *cache,
                 return err_set(err, ERR_USAGE, ERR_NO_AT,
                                "%s and %s would both serve under /%s/; rename one",
                                options->rest[k], path, name);
-        if (!cli_compile(cache, path, options, &artifact, err))
+        struct rt_text signature;
+        if (!cli_compile(cache, path, options, &artifact, err) ||
+            !typed_sidecar_read(path, arena, &signature, err))
             return false;
         modules[i] = (struct server_module){
             .name = name,
             .code_path = arena_text(arena, artifact.code_path, strlen(artifact.code_path)),
             .module_path = arena_text(arena, artifact.module_path, strlen(artifact.module_path)),
+            .signature = signature,
         };
     }
     return true;

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define IN_MAX_BYTES  (HTTP_MAX_HEAD + SERVER_RECEIVE_BYTES)
-#define OUT_MAX_BYTES (64 * MIB) /* no answer of numbers comes near it */
+#define OUT_MAX_BYTES (SERVER_REPLY_BYTES + MIB) /* and a head */
 #define KEEP_BYTES    (64 * KIB) /* larger buffers are given back between requests */
 #define DISCARD_BYTES (64 * KIB) /* body read only to keep the connection; or lingering */
 #define LINGER_NS     ((u64)2000000000)
@@ -134,6 +134,7 @@ static void conn_close(struct conn *c)
     release_large(&c->in);
     release_large(&c->out);
     release_large(&c->request.body);
+    release_large(&c->request.reply);
     list_remove(&w->open_conns, c);
     list_add(&w->free_conns, c);
     server_worker_conn_closed(w);
@@ -161,6 +162,7 @@ static struct conn *conn_take(struct worker *w)
     buf_init(&c->in, IN_MAX_BYTES);
     buf_init(&c->out, OUT_MAX_BYTES);
     buf_init(&c->request.body, (size_t)w->limits->body_bytes);
+    buf_init(&c->request.reply, SERVER_REPLY_BYTES);
     return c;
 }
 
@@ -258,6 +260,7 @@ static void await_next(struct conn *c)
         return;
     }
     release_large(&c->request.body);
+    release_large(&c->request.reply);
     begin_idle(c);
     set_timeout(c, c->worker->limits->idle_ns);
 }
@@ -590,6 +593,7 @@ void server_conns_destroy(struct worker *w)
         buf_fini(&c->in);
         buf_fini(&c->out);
         buf_fini(&c->request.body);
+        buf_fini(&c->request.reply);
         free(c);
     }
 }

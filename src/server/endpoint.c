@@ -27,11 +27,11 @@ static bool is_hidden(struct rt_text name)
     return false;
 }
 
-static bool is_endpoint(const struct rt_export *exported)
+/* A signature says that a function is meant to be called, whatever its name. */
+static bool is_endpoint(const struct typed_func *func)
 {
-    return exported->kind == RT_EXTERN_FUNC && exported->name.len > 0 &&
-           exported->name.len <= NAME_MAX_BYTES && !is_hidden(exported->name) &&
-           typed_is_callable(exported->type);
+    struct rt_text name = func->exported->name;
+    return name.len > 0 && name.len <= NAME_MAX_BYTES && (func->has_signature || !is_hidden(name));
 }
 
 static int text_compare(struct rt_text a, struct rt_text b)
@@ -43,7 +43,7 @@ static int text_compare(struct rt_text a, struct rt_text b)
 static int endpoint_compare(const void *a, const void *b)
 {
     const struct endpoint *left = a, *right = b;
-    return text_compare(left->func->name, right->func->name);
+    return text_compare(left->func->exported->name, right->func->exported->name);
 }
 
 static void add_segment(struct buf *out, const char *bytes, size_t len)
@@ -75,23 +75,22 @@ static const char *endpoint_path(const struct served_module *module, struct rt_t
 void server_endpoints_make(struct endpoint_table *table, struct served_module *modules,
                            u32 module_count, struct arena *arena)
 {
-    u32 room = 0, export_count;
-    for (u32 i = 0; i < module_count; i++) {
-        rt_module_exports(modules[i].module, &export_count);
-        room += export_count;
-    }
+    u32 room = 0;
+    for (u32 i = 0; i < module_count; i++)
+        room += modules[i].typed.count;
     *table = (struct endpoint_table){.modules = modules, .module_count = module_count};
     table->endpoints = arena_array(arena, struct endpoint, room);
     CHECK(table->endpoints != NULL);
     for (u32 i = 0; i < module_count; i++) {
         struct served_module *module = &modules[i];
-        const struct rt_export *exports = rt_module_exports(module->module, &export_count);
         module->endpoint_at = table->count;
-        for (u32 k = 0; k < export_count; k++) {
-            if (!is_endpoint(&exports[k]))
+        for (u32 k = 0; k < module->typed.count; k++) {
+            const struct typed_func *func = &module->typed.funcs[k];
+            if (!is_endpoint(func))
                 continue;
-            const char *path = endpoint_path(module, exports[k].name, module_count == 1, arena);
-            table->endpoints[table->count++] = (struct endpoint){module, &exports[k], path};
+            const char *path =
+                endpoint_path(module, func->exported->name, module_count == 1, arena);
+            table->endpoints[table->count++] = (struct endpoint){module, func, path};
         }
         module->endpoint_count = table->count - module->endpoint_at;
         qsort(table->endpoints + module->endpoint_at, module->endpoint_count,
@@ -118,7 +117,8 @@ static const struct endpoint *find_in(const struct endpoint_table *table,
                                       const struct served_module *module, struct rt_text name)
 {
     struct rt_export wanted = {.name = name};
-    struct endpoint key = {.func = &wanted};
+    struct typed_func func = {.exported = &wanted};
+    struct endpoint key = {.func = &func};
     if (module->endpoint_count == 0)
         return NULL;
     return bsearch(&key, table->endpoints + module->endpoint_at, module->endpoint_count, sizeof key,

@@ -6,6 +6,7 @@
  *   request.c   one request: route, instance, call  -> endpoint, page, sched; answers through conn
  *   endpoint.c  which exports are served where
  *   page.c      GET / as JSON and as a page for people
+ *   openapi.c   GET /openapi.json
  *   log.c       one line a request (server/log.h)
  */
 #pragma once
@@ -25,6 +26,7 @@ struct server_request;
 struct served_module {
     const char *name;
     struct rt_module *module;
+    struct typed_module typed; /* its callable functions */
     struct rt_pool *pool;
     struct server_request *first_waiting, *last_waiting;
     u32 endpoint_at, endpoint_count; /* in the table below */
@@ -32,7 +34,7 @@ struct served_module {
 
 struct endpoint {
     struct served_module *module;
-    const struct rt_export *func;
+    const struct typed_func *func;
     const char *path; /* "/name" or "/module/name", percent-encoded */
 };
 
@@ -42,7 +44,7 @@ struct endpoint_table {
     u32 module_count, count;
 };
 
-/* Lists the endpoints of loaded modules. views: names and types of the modules; memory: arena. */
+/* Lists the endpoints of modules that are loaded and typed. views: the modules; memory: arena. */
 void server_endpoints_make(struct endpoint_table *table, struct served_module *modules,
                            u32 module_count, struct arena *arena);
 
@@ -62,6 +64,11 @@ void server_index_json(const struct endpoint_table *table, struct buf *out);
 void server_index_html(const struct endpoint_table *table, struct buf *out);
 void server_index_curl(const struct endpoint_table *table, const char *url, struct buf *out);
 
+/* ---- openapi.c ---- */
+
+/* The endpoints as an OpenAPI document. spec: OpenAPI 3.1.0 */
+void server_openapi_write(const struct endpoint_table *table, struct buf *out);
+
 /* ---- request.c ---- */
 
 struct worker;
@@ -72,6 +79,7 @@ struct conn;
 enum request_target {
     REQUEST_CALL,    /* a function */
     REQUEST_INDEX,   /* GET / */
+    REQUEST_OPENAPI, /* GET /openapi.json */
     REQUEST_OPTIONS, /* OPTIONS * */
     REQUEST_REFUSED  /* err says why */
 };
@@ -95,7 +103,9 @@ struct server_request {
     struct err err;                  /* REFUSED */
     const char *allow;               /* with ERR_METHOD */
     int minor;
-    bool is_head, keep_alive, wants_html;
+    bool is_head, keep_alive, wants_html, wants_raw;
+    struct typed_call call; /* of a function that needs a driver; is_raw from the head on */
+    struct buf reply;       /* its result */
     char id[REQUEST_ID_BYTES];
     struct request_record record;
     struct buf body;
@@ -163,6 +173,7 @@ struct conn_list {
 };
 
 #define SERVER_RECEIVE_BYTES (16 * KIB)
+#define SERVER_REPLY_BYTES   (63 * MIB) /* of an answer's body */
 
 struct worker {
     const struct server_worker_config *config;
@@ -176,6 +187,7 @@ struct worker {
     struct served_module *modules;
     struct endpoint_table table;
     struct buf index_json, index_html;
+    struct buf openapi;                     /* made when it is first asked for */
     struct buf payload;                     /* of the answer being made */
     u8 receive[SERVER_RECEIVE_BYTES];       /* bytes of the connection being read */
     union abi_value values[ABI_VALUES_MAX]; /* arguments of the call being started */

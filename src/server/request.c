@@ -7,6 +7,7 @@
 #define HTML          "text/html; charset=utf-8"
 #define NEAREST_MAX   3
 #define RETRY_AFTER_S 1
+#define OPENAPI_PATH  "/openapi.json"
 
 /* ---- routing ---- */
 
@@ -27,7 +28,8 @@ void server_request_begin(struct server_request *r)
     r->endpoint = NULL;
     r->allow = NULL;
     r->minor = 1;
-    r->is_head = r->keep_alive = r->wants_html = false;
+    r->is_head = r->keep_alive = r->wants_html = r->wants_raw = false;
+    r->call.is_raw = false;
     buf_clear(&r->body);
 }
 
@@ -49,27 +51,35 @@ static bool takes_type(struct http_text type)
     return false;
 }
 
-static bool check_body_type(const struct http_request *request, const void *head, struct err *err)
+/* Sets call.is_raw if the body holds the bytes of a list. */
+static bool check_body_type(struct server_request *r, const struct http_request *request,
+                            const void *head)
 {
     struct http_text coding = http_request_field(request, head, "content-encoding");
     struct http_text type = http_request_field(request, head, "content-type");
+    bool takes_raw = typed_takes_raw(r->endpoint->func);
     if (coding.bytes != NULL && !http_list_has(coding, "identity"))
-        return err_set(err, ERR_MEDIA_TYPE, ERR_NO_AT, "the body is compressed; send it plain");
-    if (!takes_type(type))
-        return err_set(err, ERR_MEDIA_TYPE, ERR_NO_AT,
-                       "the body has type %.*s; this endpoint takes application/json",
-                       (int)min_u64(type.len, 100), type.bytes);
+        return err_set(&r->err, ERR_MEDIA_TYPE, ERR_NO_AT, "the body is compressed; send it plain");
+    r->call.is_raw = takes_raw && type.bytes != NULL && http_list_has(type, TYPED_RAW_TYPE);
+    if (!r->call.is_raw && !takes_type(type))
+        return err_set(&r->err, ERR_MEDIA_TYPE, ERR_NO_AT,
+                       "the body has type %.*s; this endpoint takes application/json%s",
+                       (int)min_u64(type.len, 100), type.bytes,
+                       takes_raw ? " or " TYPED_RAW_TYPE : "");
     return true;
 }
 
-static void route_index(struct server_request *r, enum http_method method)
+/* GET / and GET /openapi.json */
+static void route_document(struct server_request *r, enum request_target target,
+                           enum http_method method)
 {
     if (method == HTTP_GET || method == HTTP_HEAD) {
-        r->target = REQUEST_INDEX;
+        r->target = target;
         return;
     }
     r->allow = "GET, HEAD";
-    err_set(&r->err, ERR_METHOD, ERR_NO_AT, "/ lists the endpoints; it takes GET, not %s",
+    err_set(&r->err, ERR_METHOD, ERR_NO_AT, "%s the endpoints; it takes GET, not %s",
+            target == REQUEST_INDEX ? "/ lists" : OPENAPI_PATH " describes",
             http_method_text(method));
     refuse(r);
 }
@@ -118,7 +128,11 @@ void server_request_route(struct server_request *r, const struct http_parser *pa
         return;
     }
     if (path.len == 0 || (path.len == 1 && path.bytes[0] == '/')) {
-        route_index(r, request->method);
+        route_document(r, REQUEST_INDEX, request->method);
+        return;
+    }
+    if (path.len == strlen(OPENAPI_PATH) && memcmp(path.bytes, OPENAPI_PATH, path.len) == 0) {
+        route_document(r, REQUEST_OPENAPI, request->method);
         return;
     }
     r->target = REQUEST_CALL;
@@ -130,8 +144,11 @@ void server_request_route(struct server_request *r, const struct http_parser *pa
         err_set(&r->err, ERR_METHOD, ERR_NO_AT, "%s takes POST, not %s", r->endpoint->path,
                 http_method_text(request->method));
         refuse(r);
-    } else if (!check_body_type(request, head, &r->err)) {
+    } else if (!check_body_type(r, request, head)) {
         refuse(r);
+    } else {
+        r->wants_raw = typed_returns_raw(r->endpoint->func) &&
+                       http_list_has(http_request_field(request, head, "accept"), TYPED_RAW_TYPE);
     }
 }
 
@@ -205,13 +222,54 @@ static void answer_index(struct server_request *r)
                   .status = 200, .content_type = r->wants_html ? HTML : JSON, .vary = "Accept"});
 }
 
-static void answer_results(struct server_request *r, const union abi_value *results)
+static void answer_openapi(struct server_request *r)
+{
+    struct buf *page = &r->worker->openapi, *out = &r->worker->payload;
+    if (page->len == 0)
+        server_openapi_write(&r->worker->table, page);
+    buf_clear(out);
+    out->failed = !buf_ok(page);
+    buf_add(out, page->bytes, page->len);
+    answer(r, (struct http_response){.status = 200, .content_type = JSON});
+}
+
+/* The result of a function of numbers. */
+static void answer_values(struct server_request *r, const union abi_value *results)
 {
     struct buf *out = &r->worker->payload;
+    struct err err = {0};
     buf_clear(out);
-    typed_results_write(r->endpoint->func->type, results, out);
+    if (!typed_values_write(r->endpoint->func, results, out, &err)) {
+        answer_error(r, &err, NULL);
+        return;
+    }
     buf_add_byte(out, '\n');
     answer(r, (struct http_response){.status = 200, .content_type = JSON});
+}
+
+/* The result that a driver has left in r->reply, or its error. */
+static void answer_call(struct server_request *r)
+{
+    struct http_response response = {
+        .status = 200, .content_type = r->wants_raw ? TYPED_RAW_TYPE : JSON, .request_id = r->id};
+    if (typed_returns_raw(r->endpoint->func))
+        response.vary = "Accept";
+    if (r->call.err.code != ERR_NONE) {
+        answer_error(r, &r->call.err, NULL);
+        return;
+    }
+    if (!r->wants_raw)
+        buf_add_byte(&r->reply, '\n');
+    count_response(r->worker->board, response.status);
+    server_conn_respond(r->conn, &response, r->reply.bytes, r->reply.len);
+}
+
+static void answer_results(struct server_request *r, const union abi_value *results)
+{
+    if (r->endpoint->func->needs_driver)
+        answer_call(r);
+    else
+        answer_values(r, results);
 }
 
 static void answer_trap(struct server_request *r, const struct rt_trap *trap)
@@ -270,22 +328,40 @@ static void count_in_flight(const struct worker *w)
 
 static void call_done(void *arg, const struct sched_result *result);
 
+/* What a driver will need: it reads the body and leaves the result. */
+static void prepare_driver(struct server_request *r, struct sched_call *call)
+{
+    buf_clear(&r->reply);
+    r->call = (struct typed_call){.func = r->endpoint->func,
+                                  .body = r->body.bytes,
+                                  .body_len = r->body.len,
+                                  .is_raw = r->call.is_raw,
+                                  .wants_raw = r->wants_raw,
+                                  .out = &r->reply};
+    call->driver = typed_call_run;
+    call->driver_arg = &r->call;
+}
+
 /* Takes an instance and starts the call. ERR_BUSY: there is none; nothing was started. */
 static bool call_start(struct server_request *r, u64 now, struct err *err)
 {
     struct worker *w = r->worker;
     const struct endpoint *endpoint = r->endpoint;
+    const struct typed_func *func = endpoint->func;
     CHECK(now < r->wall_end_ns);
-    if (!typed_body_read(endpoint->func, r->body.bytes, r->body.len, w->values, err) ||
+    if ((!func->needs_driver &&
+         !typed_values_read(func, r->body.bytes, r->body.len, w->values, err)) ||
         !rt_pool_take(endpoint->module->pool, &r->instance, err))
         return false;
     struct sched_call call = {.instance = r->instance,
-                              .func = endpoint->func->index,
+                              .func = func->exported->index,
                               .args = w->values,
                               .cpu_ns = w->limits->cpu_ns,
                               .wall_ns = r->wall_end_ns - now,
                               .done = call_done,
                               .arg = r};
+    if (func->needs_driver)
+        prepare_driver(r, &call);
     if (!sched_start(w->sched, &call, &r->task, err)) {
         rt_pool_release(endpoint->module->pool, &r->instance);
         return false;
@@ -380,6 +456,7 @@ void server_request_run(struct server_request *r)
     switch (r->target) {
     case REQUEST_CALL: run_call(r); return;
     case REQUEST_INDEX: answer_index(r); return;
+    case REQUEST_OPENAPI: answer_openapi(r); return;
     case REQUEST_OPTIONS:
         buf_clear(&r->worker->payload);
         answer(r, (struct http_response){.status = 200, .allow = "GET, HEAD, POST, OPTIONS"});

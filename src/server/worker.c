@@ -3,6 +3,7 @@
 #include "server/internal.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +18,8 @@
 #define ACCEPT_PAUSE_NS ((u64)100000000)  /* after the process ran out of descriptors */
 #define HEARTBEAT_NS    ((u64)1000000000) /* an idle worker still turns so often */
 #define OWN_FDS         64                /* that are no connections */
-#define INDEX_MAX_BYTES (64 * MIB)
-#define PAYLOAD_BYTES   (64 * MIB)
+#define INDEX_MAX_BYTES SERVER_REPLY_BYTES
+#define PAYLOAD_BYTES   SERVER_REPLY_BYTES
 #define ARENA_BYTES     (256 * MIB)
 
 /* ---- accepting ---- */
@@ -152,6 +153,15 @@ static bool watch_signals(struct worker *w, struct err *err)
 
 /* ---- starting ---- */
 
+/* Holds the functions of a loaded module against FILE.sig, where there is one. */
+static bool type_module(struct worker *w, struct served_module *module,
+                        const struct server_module *from, struct err *err)
+{
+    char file[NAME_MAX + 8];
+    snprintf(file, sizeof file, "%s.sig", from->name);
+    return typed_module_make(&module->typed, module->module, from->signature, file, &w->arena, err);
+}
+
 static bool load_modules(struct worker *w, struct err *err)
 {
     const struct server_worker_config *config = w->config;
@@ -165,6 +175,7 @@ static bool load_modules(struct worker *w, struct err *err)
         w->table.module_count = i + 1; /* for unload_modules */
         if (!rt_module_load(&module->module, w->engine, from->code_path, from->module_path,
                             &config->mac_key, err) ||
+            !type_module(w, module, from, err) ||
             !rt_pool_create(&module->pool, module->module, (u32)w->limits->instances, err))
             return err_context(err, "%s", from->name);
     }
@@ -258,6 +269,7 @@ static void stop(struct worker *w)
     fd_close(&w->spare_fd);
     buf_fini(&w->index_json);
     buf_fini(&w->index_html);
+    buf_fini(&w->openapi);
     buf_fini(&w->payload);
     arena_fini(&w->arena);
 }
@@ -284,6 +296,7 @@ bool server_worker_run(const struct server_worker_config *config, struct err *er
     arena_init(&w->arena, ARENA_BYTES);
     buf_init(&w->index_json, INDEX_MAX_BYTES);
     buf_init(&w->index_html, INDEX_MAX_BYTES);
+    buf_init(&w->openapi, INDEX_MAX_BYTES);
     buf_init(&w->payload, PAYLOAD_BYTES);
     fit_descriptors(&limits);
     bool ok = start(w, err);

@@ -9,6 +9,7 @@
 #pragma once
 #include "base/digest.h"
 #include "base/err.h"
+#include "runtime/runtime.h"
 #include "server/log.h"
 #include "server/scoreboard.h"
 
@@ -34,6 +35,7 @@ void server_limits_write(const struct server_limits *limits, u32 index, char *ou
 struct server_module {
     const char *name; /* path segment of its endpoints; unique */
     const char *code_path, *module_path;
+    struct rt_text signature; /* text of FILE.sig; bytes NULL: there is none */
 };
 
 struct server_worker_config {

@@ -21,7 +21,7 @@ char **worker_args_make(struct arena *arena, u32 index, const char *announce,
                         const struct server_module *modules, u32 module_count)
 {
     char number[16], limit[96];
-    size_t count = 7 + SERVER_LIMITS + (size_t)module_count * 3, at = 0;
+    size_t count = 7 + SERVER_LIMITS + (size_t)module_count * 4, at = 0;
     char **argv = arena_array(arena, char *, count);
     CHECK(argv != NULL);
     snprintf(number, sizeof number, "%u", index);
@@ -39,6 +39,8 @@ char **worker_args_make(struct arena *arena, u32 index, const char *announce,
         argv[at++] = copy(arena, modules[i].name);
         argv[at++] = copy(arena, modules[i].code_path);
         argv[at++] = copy(arena, modules[i].module_path);
+        snprintf(number, sizeof number, "%u", modules[i].signature.len);
+        argv[at++] = copy(arena, modules[i].signature.bytes == NULL ? "-" : number);
     }
     CHECK(at < count);
     return argv;
@@ -49,6 +51,19 @@ int worker_key_file(const struct digest *key, struct err *err)
     int fd = memfd_create("weir-key", MFD_CLOEXEC);
     if (fd < 0 || pwrite(fd, key->bytes, DIGEST_BYTES, 0) != DIGEST_BYTES) {
         err_sys(err, "cannot pass the artifact key");
+        fd_close(&fd);
+    }
+    return fd;
+}
+
+int worker_signatures_file(const struct server_module *modules, u32 module_count, struct err *err)
+{
+    int fd = memfd_create("weir-signatures", MFD_CLOEXEC);
+    bool ok = fd >= 0;
+    for (u32 i = 0; ok && i < module_count; i++)
+        ok = fd_write_all(fd, modules[i].signature.bytes, modules[i].signature.len);
+    if (!ok) {
+        err_sys(err, "cannot pass the signatures");
         fd_close(&fd);
     }
     return fd;
@@ -94,6 +109,42 @@ static bool read_descriptors(u64 index, struct server_worker_config *config, str
     return true;
 }
 
+/* Modules' signatures are pieces of one file, in their order. */
+static bool read_signatures(struct server_module *modules, u32 count, struct err *err)
+{
+    struct file_view view;
+    size_t at = 0;
+    int fd = PROC_FD_FIRST + WORKER_FD_SIGNATURES;
+    if (!file_map_fd(fd, UINT32_MAX, "signatures", &view, err))
+        return false;
+    for (u32 i = 0; i < count; i++) {
+        struct rt_text *text = &modules[i].signature;
+        CHECK(text->len <= view.len - at);
+        if (text->bytes != NULL && text->len > 0)
+            text->bytes = (const char *)view.bytes + at;
+        at += text->len;
+    }
+    fd_close(&fd);
+    return true;
+}
+
+static bool read_modules(int count, char **args, struct arena *arena,
+                         struct server_worker_config *config, struct err *err)
+{
+    if (count < 4 || count % 4 != 0 || count / 4 > MODULES_MAX)
+        return err_set(err, ERR_USAGE, ERR_NO_AT, "a worker needs modules");
+    struct server_module *modules = arena_array(arena, struct server_module, (size_t)count / 4);
+    CHECK(modules != NULL);
+    for (int i = 0; i < count / 4; i++, args += 4) {
+        modules[i] = (struct server_module){args[0], args[1], args[2], {NULL, 0}};
+        if (strcmp(args[3], "-") != 0)
+            modules[i].signature = (struct rt_text){"", (u32)strtoul(args[3], NULL, 10)};
+    }
+    config->modules = modules;
+    config->module_count = (u32)count / 4;
+    return read_signatures(modules, config->module_count, err);
+}
+
 bool worker_args_read(int argc, char **argv, struct arena *arena,
                       struct server_worker_config *config, struct err *err)
 {
@@ -105,17 +156,8 @@ bool worker_args_read(int argc, char **argv, struct arena *arena,
     if (!server_log_format_read(argv[4], &config->log_format, err) ||
         !read_limits(&at, argc, argv, &config->limits, err))
         return false;
-    int rest = argc - at - 1;
-    if (rest < 3 || rest % 3 != 0 || rest / 3 > MODULES_MAX)
-        return err_set(err, ERR_USAGE, ERR_NO_AT, "a worker needs modules");
-    struct server_module *modules = arena_array(arena, struct server_module, (size_t)rest / 3);
-    CHECK(modules != NULL);
-    for (int i = 0; i < rest / 3; i++) {
-        char **triple = argv + at + 1 + 3 * i;
-        modules[i] = (struct server_module){triple[0], triple[1], triple[2]};
-    }
-    config->modules = modules;
-    config->module_count = (u32)rest / 3;
+    if (!read_modules(argc - at - 1, argv + at + 1, arena, config, err))
+        return false;
     config->announce = strcmp(argv[3], "-") == 0 ? NULL : argv[3];
     return read_descriptors(strtoull(argv[2], NULL, 10), config, err);
 }

@@ -2,7 +2,8 @@
  * server/worker_args.h -- how the supervisor tells a worker what to serve: program arguments for
  * plain facts, inherited descriptors for what must not be visible or named.
  *
- *   weir worker INDEX URL-or-"-" LOG-FORMAT OPTION=VALUE... -- NAME CODE_PATH MODULE_PATH ...
+ *   weir worker INDEX URL-or-"-" LOG-FORMAT OPTION=VALUE... -- NAME CODE_PATH MODULE_PATH
+ * SIGNATURE_LEN-or-"-" ...
  *
  * Both ends are always the same program, so the arguments need no version.
  */
@@ -17,6 +18,7 @@ enum worker_fd {
     WORKER_FD_READY,
     WORKER_FD_KEY,
     WORKER_FD_LOG,
+    WORKER_FD_SIGNATURES,
     WORKER_FDS
 };
 
@@ -32,3 +34,7 @@ MUST_CHECK bool worker_args_read(int argc, char **argv, struct arena *arena,
 
 /* The secret travels in a sealed memory file. returns owned: a descriptor, -1 for ERR_SYSTEM. */
 int worker_key_file(const struct digest *key, struct err *err);
+
+/* The texts of all signatures, one after the other. returns owned: a descriptor, -1 for ERR_SYSTEM.
+ */
+int worker_signatures_file(const struct server_module *modules, u32 module_count, struct err *err);

@@ -18,7 +18,7 @@ bool typed_is_callable(const struct rt_func_type *type)
            are_numbers(type->results, type->result_count);
 }
 
-void typed_param_name(const struct rt_export *func, u32 index, struct buf *out)
+static void typed_param_name(const struct rt_export *func, u32 index, struct buf *out)
 {
     if (index < func->param_name_count && func->param_names[index].len > 0)
         buf_add(out, func->param_names[index].bytes, func->param_names[index].len);
@@ -41,14 +41,20 @@ void typed_signature_write(const struct rt_export *func, struct buf *out)
         buf_add_format(out, "%s%s", i == 0 ? " -> " : ", ", rt_valtype_text(type->results[i]));
 }
 
-void typed_example_write(const struct rt_func_type *type, struct buf *out)
+static void typed_value_write(u8 type, const union abi_value *value, struct buf *out)
 {
-    buf_add_byte(out, '[');
-    for (u32 i = 0; i < type->param_count; i++) {
-        bool is_float = type->params[i] == RT_F32 || type->params[i] == RT_F64;
-        buf_add_format(out, is_float ? "%s%u.5" : "%s%u", i == 0 ? "" : ",", i + 1);
+    char text[TYPED_NUMBER_MAX];
+    const char *quote =
+        type == RT_I64 && (value->i64 > ((i64)1 << 53) || value->i64 < -((i64)1 << 53)) ? "\"" : "";
+    if (type == RT_F32)
+        buf_add(out, text, typed_f32_put(value->f32, text));
+    else if (type == RT_F64)
+        buf_add(out, text, typed_f64_put(value->f64, text));
+    else {
+        buf_add_text(out, quote);
+        buf_add_i64(out, type == RT_I32 ? value->i32 : value->i64);
+        buf_add_text(out, quote);
     }
-    buf_add_byte(out, ']');
 }
 
 void typed_results_write(const struct rt_func_type *type, const union abi_value *values,

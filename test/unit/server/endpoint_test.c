@@ -1,6 +1,5 @@
 #include "server/endpoint.c"
 #include "test/unit/server/modules.h"
-#include "test/test.h"
 
 static void which_exports_are_endpoints(void **state)
 {

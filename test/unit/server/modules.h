@@ -4,6 +4,7 @@
  */
 #pragma once
 #include "server/internal.h"
+#include "test/test.h"
 #include <string.h>
 
 #define TEXT(literal) {literal, sizeof(literal) - 1}
@@ -17,6 +18,16 @@ const struct rt_export *rt_module_exports(const struct rt_module *module, u32 *c
 {
     *count = module->count;
     return module->exports;
+}
+
+const struct rt_export *rt_module_export_find(const struct rt_module *module, const char *name,
+                                              size_t name_len)
+{
+    for (u32 i = 0; i < module->count; i++)
+        if (module->exports[i].name.len == name_len &&
+            memcmp(module->exports[i].name.bytes, name, name_len) == 0)
+            return &module->exports[i];
+    return NULL;
 }
 
 static const u8 numbers[] = {RT_I32, RT_I64, RT_F32, RT_F64};
@@ -63,5 +74,10 @@ static inline void serve(struct served *served, u32 count)
     arena_init(&served->arena, MIB);
     served->modules[0] = (struct served_module){.name = "math", .module = &math};
     served->modules[1] = (struct served_module){.name = "other", .module = &other};
+    for (u32 i = 0; i < count; i++) {
+        struct served_module *module = &served->modules[i];
+        assert_true(typed_module_make(&module->typed, module->module, (struct rt_text){NULL, 0}, "",
+                                      &served->arena, NULL));
+    }
     server_endpoints_make(&served->table, served->modules, count, &served->arena);
 }

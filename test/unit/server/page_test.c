@@ -1,7 +1,6 @@
 #include "server/endpoint.c"
 #include "server/page.c"
 #include "test/unit/server/modules.h"
-#include "test/test.h"
 
 typedef void print_fn(const struct endpoint_table *table, struct buf *out);
 
