@@ -56,7 +56,7 @@ void cg_emit_call(struct cg_func *f, const struct wasm_instr *instr, const struc
     u32 imports = m->wasm->func_import_count, index = instr->index;
     u32 type = m->wasm->funcs[index].type;
     if (index >= imports) {
-        emit_call(f, type, m->funcs[index - imports], f->ctx);
+        emit_call(f, type, cg_func_of(m, index - imports), f->ctx);
         return;
     }
     u64 entry = m->layout.func_imports + (u64)index * sizeof(struct abi_entry);

@@ -34,8 +34,8 @@ void cg_destroy(struct cg **cg); /* sets *cg to NULL; NULL is allowed */
 void cg_code_key(const struct cg *cg, const struct wasm_module *m, struct cg_options options,
                  struct digest *out);
 
-/* Compiles all functions into the file at path, which is replaced. A temporary file, path + ".o",
- * lies beside it meanwhile. */
+/* Compiles all functions into the file at path, which is replaced. Temporary files, path + ".0.o"
+ * and so on, lie beside it meanwhile. Memory depends on the largest function, not on the module. */
 MUST_CHECK bool cg_code_write(struct cg *cg, const struct wasm_module *m, struct cg_options options,
                               const char *path, struct err *err);
 

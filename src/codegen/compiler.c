@@ -6,6 +6,9 @@
 #include <llvm/Config/llvm-config.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define PART_BYTES (MIB) /* of function bodies: LLVM takes about a hundred times as much */
 
 const char *cg_llvm_version(void)
 {
@@ -76,14 +79,48 @@ void cg_destroy(struct cg **cg)
     *cg = NULL;
 }
 
+/* The functions behind a part that make the next: PART_BYTES of bodies, one function at least. */
+static struct cg_part next_part(const struct wasm_module *wasm, struct cg_part before)
+{
+    struct cg_part part = {.first = before.end, .end = before.end, .carried = before.carried};
+    u64 bytes = 0;
+    for (; part.end < cg_defined_count(wasm); part.end++) {
+        bytes += wasm->funcs[wasm->func_import_count + part.end].body_len;
+        if (bytes > PART_BYTES && part.end > part.first)
+            break;
+    }
+    return part;
+}
+
+static bool write_part(struct cg *cg, const struct wasm_module *wasm, struct cg_part *part,
+                       struct cg_options options, const char *path, struct err *err)
+{
+    struct cg_module m;
+    bool ok = cg_module_emit(&m, cg, wasm, *part, options, false, err) &&
+              cg_module_optimize(&m, err) && cg_object_write(&m, path, err);
+    part->carried = m.carried;
+    cg_module_fini(&m);
+    return ok && err->code == ERR_NONE; /* LLVM may have reported an error and gone on */
+}
+
 bool cg_code_write(struct cg *cg, const struct wasm_module *wasm, struct cg_options options,
                    const char *path, struct err *err)
 {
-    struct cg_module m;
-    bool ok = cg_module_emit(&m, cg, wasm, options, false, err) && cg_module_optimize(&m, err) &&
-              cg_module_link(&m, path, err);
-    cg_module_fini(&m);
-    return ok && err->code == ERR_NONE; /* LLVM may have reported an error and gone on */
+    char object_path[CG_PATH_BYTES];
+    struct cg_part part = {0};
+    u32 count = 0;
+    bool ok = true;
+    do { /* once at least: a module without functions has a table of none */
+        part = next_part(wasm, part);
+        ok = cg_object_path(path, count, object_path, sizeof object_path, err) &&
+             write_part(cg, wasm, &part, options, object_path, err);
+        count++;
+    } while (ok && part.end < cg_defined_count(wasm));
+    ok = ok && cg_objects_link(path, count, err);
+    for (u32 i = 0; i < count; i++)
+        if (cg_object_path(path, i, object_path, sizeof object_path, NULL))
+            unlink(object_path);
+    return ok;
 }
 
 static bool add_asm(struct cg_module *m, struct buf *out, struct err *err)
@@ -113,7 +150,8 @@ bool cg_dump(struct cg *cg, const struct wasm_module *wasm, struct cg_options op
              enum cg_stage stage, struct buf *out, struct err *err)
 {
     struct cg_module m;
-    bool ok = cg_module_emit(&m, cg, wasm, options, true, err) &&
+    struct cg_part all = {.end = cg_defined_count(wasm)};
+    bool ok = cg_module_emit(&m, cg, wasm, all, options, true, err) &&
               (stage == CG_STAGE_IR || cg_module_optimize(&m, err));
     if (ok && stage == CG_STAGE_ASM)
         ok = add_asm(&m, out, err);

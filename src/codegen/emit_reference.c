@@ -18,8 +18,7 @@ void cg_emit_ref_is_null(struct cg_func *f, const struct wasm_instr *instr,
     (void)instr;
     (void)row;
     struct cg_module *m = f->m;
-    LLVMValueRef is_null =
-        LLVMBuildICmp(m->builder, LLVMIntEQ, cg_pop(f), cg_const_i64(m, 0), "");
+    LLVMValueRef is_null = LLVMBuildICmp(m->builder, LLVMIntEQ, cg_pop(f), cg_const_i64(m, 0), "");
     cg_push(f, LLVMBuildZExt(m->builder, is_null, m->type.i32, ""));
 }
 
@@ -46,8 +45,7 @@ void cg_emit_ref_func(struct cg_func *f, const struct wasm_instr *instr, const s
     cg_push(f, cg_field_load_invariant(m, m->type.i64, f->ctx, at, "ref"));
 }
 
-void cg_emit_table_size(struct cg_func *f, const struct wasm_instr *instr,
-                        const struct cg_row *row)
+void cg_emit_table_size(struct cg_func *f, const struct wasm_instr *instr, const struct cg_row *row)
 {
     (void)row;
     struct cg_module *m = f->m;

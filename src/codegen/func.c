@@ -240,21 +240,22 @@ bool cg_funcs_emit(struct cg_module *m, struct err *err)
     arena_init(&arena, FUNC_ARENA_MAX);
     struct cg_func scratch = {0};
     bool ok = true;
-    for (u32 i = m->wasm->func_import_count; ok && i < m->wasm->func_count; i++) {
-        const struct wasm_func *wasm = &m->wasm->funcs[i];
+    for (u32 i = m->part.first; ok && i < m->part.end; i++) {
+        u32 index = m->wasm->func_import_count + i;
+        const struct wasm_func *wasm = &m->wasm->funcs[index];
         struct cg_func f = {.m = m,
                             .wasm = wasm,
                             .type = &m->wasm->types[wasm->type],
-                            .fn = m->funcs[i - m->wasm->func_import_count],
+                            .fn = m->funcs[i],
                             .stack = scratch.stack,
                             .stack_cap = scratch.stack_cap,
                             .frames = scratch.frames,
                             .frame_cap = scratch.frame_cap};
         f.ctx = LLVMGetParam(f.fn, 0);
-        ok = emit_func(&f, &arena, err) || err_context(err, "function %u", i);
+        ok = emit_func(&f, &arena, err) || err_context(err, "function %u", index);
         f.cost.locals = f.local_count;
         m->carried += f.cost.carried;
-        m->costs[i - m->wasm->func_import_count] = f.cost;
+        m->costs[i] = f.cost;
         scratch = f;
         arena_reset(&arena);
     }

@@ -58,9 +58,19 @@ struct cg_cost {
     u64 carried;     /* values that branches bring to labels, and calls through the values area */
 };
 
+/* A run of defined functions, [first, end), compiled as one: large modules are compiled in parts,
+ * so that memory depends on the part. The first one has the stubs and the table of all functions.
+ */
+struct cg_part {
+    u32 first, end;
+    u64 carried; /* WASM_MAX_MODULE_CARRIED: by the parts before */
+};
+
+/* One part of a module on its way through LLVM. */
 struct cg_module {
     struct cg *cg;
     const struct wasm_module *wasm;
+    struct cg_part part;
     struct cg_options options;
     bool strict; /* options.strict_traps, or the module imports its memory */
     struct abi_layout layout;
@@ -72,7 +82,7 @@ struct cg_module {
     LLVMTargetMachineRef machine;
     struct cg_types type;
     struct cg_signature *signatures; /* per type */
-    LLVMValueRef *funcs;             /* per defined function */
+    LLVMValueRef *funcs;             /* per defined function; NULL: not named by this part yet */
     struct cg_cost *costs;           /* per defined function */
     u64 carried;                     /* of all functions */
     LLVMValueRef *entries;           /* per type; NULL: none */
@@ -92,11 +102,20 @@ struct cg_module {
 
 /* ---- module.c ---- */
 
-/* Declares all functions of the module and emits them and their stubs, verified.
+/* Emits the functions of a part and, with the first one, the stubs, verified.
  * returns initialised: finish with cg_module_fini, also after a failure. */
 MUST_CHECK bool cg_module_emit(struct cg_module *m, struct cg *cg, const struct wasm_module *wasm,
-                               struct cg_options options, bool keep_names, struct err *err);
+                               struct cg_part part, struct cg_options options, bool keep_names,
+                               struct err *err);
 void cg_module_fini(struct cg_module *m);
+
+static inline u32 cg_defined_count(const struct wasm_module *wasm)
+{
+    return wasm->func_count - wasm->func_import_count;
+}
+
+/* A defined function, of this part or another. */
+LLVMValueRef cg_func_of(struct cg_module *m, u32 defined);
 
 /* A function with the attributes that everything in an artifact has, hidden. */
 LLVMValueRef cg_function_add(struct cg_module *m, const char *name, LLVMTypeRef type,
@@ -146,7 +165,8 @@ LLVMValueRef cg_intrinsic(struct cg_module *m, const char *name, LLVMTypeRef *ov
 /* ---- trampoline.c ---- */
 
 /* Emits traps, builtin calls, entries and host calls: before all guest functions, so that their
- * code lies below the first of them. */
+ * code lies below the first of them. Other parts than the first only declare what functions call.
+ */
 void cg_stubs_emit(struct cg_module *m);
 void cg_stubs_trim(struct cg_module *m); /* removes those that no function came to use */
 
@@ -246,7 +266,12 @@ MUST_CHECK bool cg_module_optimize(struct cg_module *m, struct err *err);
 
 /* ---- object.c, lld.cpp ---- */
 
-MUST_CHECK bool cg_module_link(struct cg_module *m, const char *path, struct err *err);
+#define CG_PATH_BYTES 4096
+MUST_CHECK bool cg_object_write(struct cg_module *m, const char *path, struct err *err);
+/* Links objects PATH.0.o, PATH.1.o, ... into the file PATH. */
+MUST_CHECK bool cg_objects_link(const char *path, u32 count, struct err *err);
+MUST_CHECK bool cg_object_path(const char *path, u32 number, char *out, size_t out_len,
+                               struct err *err);
 
 /* Runs lld with these arguments; true if it succeeded. Otherwise its words are in text. */
 bool cg_lld_link(const char *const *args, size_t arg_count, char *text, size_t text_len);

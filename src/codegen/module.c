@@ -185,9 +185,11 @@ static void take_diagnostic(LLVMDiagnosticInfoRef info, void *user)
 }
 
 static bool module_init(struct cg_module *m, struct cg *cg, const struct wasm_module *wasm,
-                        struct cg_options options, bool keep_names, struct err *err)
+                        struct cg_part part, struct cg_options options, bool keep_names,
+                        struct err *err)
 {
-    *m = (struct cg_module){.cg = cg, .wasm = wasm, .options = options};
+    *m = (struct cg_module){
+        .cg = cg, .wasm = wasm, .part = part, .options = options, .carried = part.carried};
     m->strict = options.strict_traps || wasm->memory_import_count > 0;
     m->layout = abi_layout_make((struct abi_counts){.memories = wasm->memory_count,
                                                     .tables = wasm->table_count,
@@ -209,11 +211,11 @@ static bool module_init(struct cg_module *m, struct cg *cg, const struct wasm_mo
 }
 
 /* Deep loops and very many blocks are too much for the code generator, whatever attributes their
- * function has: then all of the module is compiled the quick way. */
+ * function has: then all of the part is compiled the quick way. */
 static bool choose_again(struct cg_module *m, struct err *err)
 {
     bool is_too_much = false;
-    for (u32 i = 0; i < m->wasm->func_count - m->wasm->func_import_count; i++)
+    for (u32 i = m->part.first; i < m->part.end; i++)
         is_too_much |=
             m->costs[i].loop_blocks > LOOP_BLOCKS_MAX || m->costs[i].blocks > BEST_BLOCKS_MAX;
     if (m->options.opt == CG_OPT_QUICK || !is_too_much)
@@ -239,21 +241,29 @@ void cg_module_fini(struct cg_module *m)
 
 /* ---- contents ---- */
 
+LLVMValueRef cg_func_of(struct cg_module *m, u32 defined)
+{
+    u32 index = m->wasm->func_import_count + defined;
+    char name[16];
+    if (m->funcs[defined] != NULL)
+        return m->funcs[defined];
+    snprintf(name, sizeof name, "f%u", index);
+    LLVMTypeRef type = m->signatures[m->wasm->funcs[index].type].type;
+    m->funcs[defined] = cg_function_add(m, name, type, CG_CALL_GUEST);
+    mark_context_param(m, m->funcs[defined]);
+    return m->funcs[defined];
+}
+
+/* The part's own functions come first: code has the order of declaration. */
 static bool declare_funcs(struct cg_module *m, struct err *err)
 {
-    u32 count = m->wasm->func_count - m->wasm->func_import_count;
+    u32 count = cg_defined_count(m->wasm);
     m->funcs = arena_array(&m->arena, LLVMValueRef, count);
     m->costs = arena_array(&m->arena, struct cg_cost, count);
     if (m->funcs == NULL || m->costs == NULL)
         return err_set(err, ERR_LIMIT, ERR_NO_AT, "too many functions for this compiler's memory");
-    for (u32 i = 0; i < count; i++) {
-        u32 index = m->wasm->func_import_count + i;
-        char name[16];
-        snprintf(name, sizeof name, "f%u", index);
-        m->funcs[i] =
-            cg_function_add(m, name, m->signatures[m->wasm->funcs[index].type].type, CG_CALL_GUEST);
-        mark_context_param(m, m->funcs[i]);
-    }
+    for (u32 i = m->part.first; i < m->part.end; i++)
+        cg_func_of(m, i);
     return true;
 }
 
@@ -272,7 +282,7 @@ static LLVMValueRef code_offset(struct cg_module *m, LLVMValueRef target, LLVMVa
 static bool emit_code_table(struct cg_module *m, struct err *err)
 {
     const struct wasm_module *w = m->wasm;
-    u32 func_count = w->func_count - w->func_import_count;
+    u32 func_count = cg_defined_count(w);
     u64 offset_count = (u64)func_count + 2 * (u64)w->type_count;
     LLVMValueRef *offsets = arena_array(&m->arena, LLVMValueRef, offset_count + 1);
     if (offsets == NULL)
@@ -288,7 +298,7 @@ static bool emit_code_table(struct cg_module *m, struct err *err)
 
     u64 at = 0;
     for (u32 i = 0; i < func_count; i++)
-        offsets[at++] = code_offset(m, m->funcs[i], table);
+        offsets[at++] = code_offset(m, cg_func_of(m, i), table);
     for (u32 i = 0; i < w->type_count; i++)
         offsets[at++] = code_offset(m, m->entries[i], table);
     for (u32 i = 0; i < w->type_count; i++)
@@ -314,9 +324,10 @@ static bool verify(struct cg_module *m, struct err *err)
 }
 
 bool cg_module_emit(struct cg_module *m, struct cg *cg, const struct wasm_module *wasm,
-                    struct cg_options options, bool keep_names, struct err *err)
+                    struct cg_part part, struct cg_options options, bool keep_names,
+                    struct err *err)
 {
-    if (!module_init(m, cg, wasm, options, keep_names, err) || !cg_signatures_make(m, err))
+    if (!module_init(m, cg, wasm, part, options, keep_names, err) || !cg_signatures_make(m, err))
         return false;
     m->entries = arena_array(&m->arena, LLVMValueRef, wasm->type_count);
     m->host_calls = arena_array(&m->arena, LLVMValueRef, wasm->type_count);
@@ -325,7 +336,8 @@ bool cg_module_emit(struct cg_module *m, struct cg *cg, const struct wasm_module
     cg_stubs_emit(m);
     if (!declare_funcs(m, err) || !cg_funcs_emit(m, err) || !choose_again(m, err))
         return false;
-    cg_stubs_trim(m);
+    if (part.end - part.first == cg_defined_count(wasm))
+        cg_stubs_trim(m);
     cg_names_add(m);
-    return emit_code_table(m, err) && verify(m, err);
+    return (part.first > 0 || emit_code_table(m, err)) && verify(m, err);
 }

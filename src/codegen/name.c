@@ -30,7 +30,7 @@ static void add_name(struct cg_module *m, struct wasm_text name, u32 index, LLVM
 void cg_names_add(struct cg_module *m)
 {
     u32 imports = m->wasm->func_import_count;
-    for (u32 i = imports; i < m->wasm->func_count; i++)
-        if (m->wasm->funcs[i].name.len > 0)
-            add_name(m, m->wasm->funcs[i].name, i, m->funcs[i - imports]);
+    for (u32 i = m->part.first; i < m->part.end; i++)
+        if (m->wasm->funcs[imports + i].name.len > 0)
+            add_name(m, m->wasm->funcs[imports + i].name, imports + i, m->funcs[i]);
 }

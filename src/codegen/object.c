@@ -6,13 +6,12 @@
  */
 #include "codegen/internal.h"
 #include "base/file.h"
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define PATH_BYTES 4096
+#define OBJECT_PATHS_MAX (64 * MIB)
 
 static bool write_file(const char *path, const void *bytes, size_t len, struct err *err)
 {
@@ -24,7 +23,15 @@ static bool write_file(const char *path, const void *bytes, size_t len, struct e
     return ok;
 }
 
-static bool emit_object(struct cg_module *m, const char *path, struct err *err)
+bool cg_object_path(const char *path, u32 number, char *out, size_t out_len, struct err *err)
+{
+    int need = snprintf(out, out_len, "%s.%u.o", path, number);
+    if (need < 0 || (size_t)need >= out_len)
+        return err_set(err, ERR_LIMIT, ERR_NO_AT, "the path %s is too long", path);
+    return true;
+}
+
+bool cg_object_write(struct cg_module *m, const char *path, struct err *err)
 {
     char *text = NULL;
     LLVMMemoryBufferRef object = NULL;
@@ -39,43 +46,46 @@ static bool emit_object(struct cg_module *m, const char *path, struct err *err)
     return ok;
 }
 
-static bool link_object(const char *object_path, const char *path, struct err *err)
-{
-    const char *args[] = {"ld.lld",
-                          "--threads=1",
-                          "-shared",
-                          "-nostdlib",
-                          "-Bsymbolic",
-                          "--no-undefined",
-                          "-z",
-                          "now",
-                          "-z",
-                          "relro",
-                          "-z",
-                          "noexecstack",
-                          "-z",
-                          "text",
-                          "--hash-style=gnu",
-                          "--eh-frame-hdr",
-                          "--build-id=none",
-                          "--color-diagnostics=never",
-                          "-o",
-                          path,
-                          object_path};
-    char words[ERR_TEXT_MAX];
-    if (cg_lld_link(args, COUNT_OF(args), words, sizeof words))
-        return true;
-    return err_set(err, ERR_COMPILE, ERR_NO_AT, "%s", words);
-}
+static const char *const link_args[] = {
+    "ld.lld",
+    "--threads=1",
+    "-shared",
+    "-nostdlib",
+    "-Bsymbolic",
+    "--no-undefined",
+    "-z",
+    "now",
+    "-z",
+    "relro",
+    "-z",
+    "noexecstack",
+    "-z",
+    "text",
+    "--hash-style=gnu",
+    "--eh-frame-hdr",
+    "--build-id=none",
+    "--color-diagnostics=never",
+    "-o",
+};
 
-bool cg_module_link(struct cg_module *m, const char *path, struct err *err)
+bool cg_objects_link(const char *path, u32 count, struct err *err)
 {
-    char object_path[PATH_BYTES];
-    int need = snprintf(object_path, sizeof object_path, "%s.o", path);
-    if (need < 0 || need >= PATH_BYTES)
-        return err_set(err, ERR_LIMIT, ERR_NO_AT, "the path %s is too long", path);
-    bool ok = emit_object(m, object_path, err) && link_object(object_path, path, err);
-    if (unlink(object_path) != 0 && errno != ENOENT && ok)
-        ok = err_sys(err, "cannot remove %s", object_path);
+    struct arena arena;
+    char object_path[CG_PATH_BYTES], words[ERR_TEXT_MAX];
+    size_t arg_count = COUNT_OF(link_args);
+    arena_init(&arena, OBJECT_PATHS_MAX);
+    const char **args = arena_array(&arena, const char *, arg_count + 1 + count);
+    bool ok = args != NULL || err_set(err, ERR_LIMIT, ERR_NO_AT, "no memory for %u parts", count);
+    if (ok) {
+        memcpy(args, link_args, sizeof link_args);
+        args[arg_count++] = path;
+    }
+    for (u32 i = 0; ok && i < count; i++) {
+        ok = cg_object_path(path, i, object_path, sizeof object_path, err);
+        args[arg_count++] = ok ? arena_text(&arena, object_path, strlen(object_path)) : NULL;
+    }
+    if (ok && !cg_lld_link(args, arg_count, words, sizeof words))
+        ok = err_set(err, ERR_COMPILE, ERR_NO_AT, "%s", words);
+    arena_fini(&arena);
     return ok;
 }

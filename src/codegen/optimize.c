@@ -11,6 +11,7 @@
 #define GIANT_BODY_BYTES  (128u * 1024)
 #define GIANT_TABLE_EDGES 20000u
 #define GIANT_CARRIED     100000u
+#define GIANT_SIGNATURE   200u     /* parameters and results */
 #define WIDE_PRODUCT_MAX  4000000u /* locals times blocks */
 
 static const char promote_locals[] = "function(mem2reg)";
@@ -61,24 +62,38 @@ static void leave_alone(struct cg_module *m, LLVMValueRef function)
 /* Locals that stay in memory: as values alive in every block they would cost their product. */
 static void keep_wide_functions_in_memory(struct cg_module *m)
 {
-    for (u32 i = 0; i < m->wasm->func_count - m->wasm->func_import_count; i++)
+    for (u32 i = m->part.first; i < m->part.end; i++)
         if ((u64)m->costs[i].locals * LLVMCountBasicBlocks(m->funcs[i]) > WIDE_PRODUCT_MAX)
             leave_alone(m, m->funcs[i]);
 }
 
 /* Some passes take more than linear time: giants are compiled as by the quick pipeline. */
-static bool is_giant(const struct wasm_func *func, const struct cg_cost *cost)
+static bool is_giant_type(const struct wasm_func_type *type)
 {
-    return func->body_len > GIANT_BODY_BYTES || cost->table_edges > GIANT_TABLE_EDGES ||
-           cost->carried > GIANT_CARRIED;
+    return type->param_count + type->result_count > GIANT_SIGNATURE;
+}
+
+static bool is_giant(const struct cg_module *m, const struct wasm_func *func,
+                     const struct cg_cost *cost)
+{
+    return is_giant_type(&m->wasm->types[func->type]) || func->body_len > GIANT_BODY_BYTES ||
+           cost->table_edges > GIANT_TABLE_EDGES || cost->carried > GIANT_CARRIED;
 }
 
 static void keep_giants_quick(struct cg_module *m)
 {
     u32 imports = m->wasm->func_import_count;
-    for (u32 i = imports; i < m->wasm->func_count; i++)
-        if (is_giant(&m->wasm->funcs[i], &m->costs[i - imports]))
-            leave_alone(m, m->funcs[i - imports]);
+    for (u32 i = m->part.first; i < m->part.end; i++)
+        if (is_giant(m, &m->wasm->funcs[imports + i], &m->costs[i]))
+            leave_alone(m, m->funcs[i]);
+    for (u32 i = 0; i < m->wasm->type_count; i++) {
+        if (!is_giant_type(&m->wasm->types[i]))
+            continue;
+        if (m->entries[i] != NULL)
+            leave_alone(m, m->entries[i]);
+        if (m->host_calls[i] != NULL)
+            leave_alone(m, m->host_calls[i]);
+    }
 }
 
 bool cg_module_optimize(struct cg_module *m, struct err *err)

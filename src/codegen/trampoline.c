@@ -27,11 +27,19 @@ struct stub {
     LLVMValueRef fn, ctx, exec; /* ctx: the struct abi_vmctx */
 };
 
+/* The first part of a module has the stubs, the others name them. */
+static bool is_elsewhere(const struct cg_module *m)
+{
+    return m->part.first > 0;
+}
+
 static struct stub stub_begin(struct cg_module *m, const char *name, LLVMTypeRef type,
                               unsigned convention)
 {
     struct stub stub = {.m = m, .fn = cg_function_add(m, name, type, convention)};
-    LLVMPositionBuilderAtEnd(m->builder, LLVMAppendBasicBlockInContext(m->llvm, stub.fn, "entry"));
+    if (!is_elsewhere(m))
+        LLVMPositionBuilderAtEnd(m->builder,
+                                 LLVMAppendBasicBlockInContext(m->llvm, stub.fn, "entry"));
     return stub;
 }
 
@@ -63,6 +71,8 @@ static LLVMValueRef emit_trap(struct cg_module *m, enum abi_trap trap)
     struct stub stub = stub_begin(m, name, type, CG_CALL_C);
     cg_function_set_flag(m, stub.fn, "cold");
     cg_function_set_flag(m, stub.fn, "noreturn");
+    if (is_elsewhere(m))
+        return stub.fn;
     stub_find_exec(&stub, LLVMGetParam(stub.fn, 0));
     LLVMValueRef builtin = load_builtin(&stub, offsetof(struct abi_builtins, trap));
     LLVMTypeRef params[] = {m->type.ptr, m->type.i64};
@@ -92,6 +102,9 @@ static void emit_trap_call_indirect(struct cg_module *m)
     struct stub stub = stub_begin(m, "trap_call_indirect", type, CG_CALL_C);
     cg_function_set_flag(m, stub.fn, "cold");
     cg_function_set_flag(m, stub.fn, "noreturn");
+    m->trap_call_indirect = stub.fn;
+    if (is_elsewhere(m))
+        return;
     stub.ctx = LLVMGetParam(stub.fn, 0);
     LLVMValueRef outside = LLVMBuildICmp(m->builder, LLVMIntUGE, LLVMGetParam(stub.fn, 1),
                                          LLVMGetParam(stub.fn, 2), "outside");
@@ -100,7 +113,6 @@ static void emit_trap_call_indirect(struct cg_module *m)
         LLVMBuildICmp(m->builder, LLVMIntEQ, LLVMGetParam(stub.fn, 3), cg_const_i64(m, 0), "null");
     stub_trap_if(&stub, null, ABI_TRAP_NULL_ELEMENT);
     cg_call_trap(m, m->traps[ABI_TRAP_CALL_TYPE], &stub.ctx, 1);
-    m->trap_call_indirect = stub.fn;
 }
 
 /* ---- calls of host code ---- */
@@ -158,6 +170,9 @@ static void emit_builtin(struct cg_module *m, enum cg_builtin which)
         params[i] = m->type.i64;
     LLVMTypeRef type = LLVMFunctionType(m->type.i64, params, count, false);
     struct stub stub = stub_begin(m, builtins[which].name, type, CG_CALL_C);
+    m->builtins[which] = stub.fn;
+    if (is_elsewhere(m))
+        return;
     LLVMGetParams(stub.fn, args);
     stub_find_exec(&stub, args[0]);
     check_headroom(&stub);
@@ -165,7 +180,6 @@ static void emit_builtin(struct cg_module *m, enum cg_builtin which)
     LLVMValueRef result = cg_call(m, type, builtin, CG_CALL_C, args, count);
     yield_if_pending(&stub);
     LLVMBuildRet(m->builder, result);
-    m->builtins[which] = stub.fn;
 }
 
 /* The Wasm arguments of a guest-convention function in order: its parameters, or slots of values.
@@ -304,7 +318,7 @@ void cg_stubs_emit(struct cg_module *m)
     emit_trap_call_indirect(m);
     for (u32 i = 0; i < CG_BUILTIN_COUNT; i++)
         emit_builtin(m, (enum cg_builtin)i);
-    for (u32 i = 0; i < w->func_count; i++) {
+    for (u32 i = 0; i < w->func_count && !is_elsewhere(m); i++) {
         u32 type = w->funcs[i].type;
         if (m->entries[type] == NULL)
             emit_entry(m, type);

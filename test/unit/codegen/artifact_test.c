@@ -367,7 +367,7 @@ static void check_head(struct reader *r, const struct digest *key)
     skip_text(r, "log");
     assert_int_equal(read_u32_le(r), 0);
     assert_int_equal(read_u32_le(r), 2); /* go calls it */
-    for (u32 i = 0; i < 3; i++) /* tables, memories, globals */
+    for (u32 i = 0; i < 3; i++)          /* tables, memories, globals */
         assert_int_equal(read_u32_le(r), 0);
     assert_int_equal(read_u32_le(r), 2); /* functions */
     assert_int_equal(read_u32_le(r), 1);

@@ -20,17 +20,20 @@ static void an_undefined_symbol_fails_the_job_by_name(void **state)
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         struct machine m;
         struct cg_module module;
-        char path[128];
+        char path[128], object_path[CG_PATH_BYTES];
         machine_init(&m, "(module (func (export \"f\")))");
         machine_path(&m, "m.code", path);
-        assert_true(
-            cg_module_emit(&module, machine_cg(), m.module, (struct cg_options){0}, false, &m.err));
+        assert_true(cg_object_path(path, 0, object_path, sizeof object_path, &m.err));
+        assert_true(cg_module_emit(&module, machine_cg(), m.module, (struct cg_part){.end = 1},
+                                   (struct cg_options){0}, false, &m.err));
         add_library_call(&module, names[i]);
-        assert_false(cg_module_link(&module, path, &m.err));
+        assert_true(cg_object_write(&module, object_path, &m.err));
+        assert_false(cg_objects_link(path, 1, &m.err));
         assert_int_equal(m.err.code, ERR_COMPILE);
         assert_non_null(strstr(m.err.text, names[i]));
         assert_null(strchr(m.err.text, '\n'));
         assert_int_not_equal(access(path, F_OK), 0);
+        assert_int_equal(unlink(object_path), 0);
         cg_module_fini(&module);
         machine_fini(&m);
     }

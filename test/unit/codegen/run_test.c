@@ -416,6 +416,55 @@ static void globals_own_and_imported(void **state)
     }
 }
 
+/* Bodies of more than a MiB each: every function is compiled apart from the others, and calls,
+ * traps and the table reach across. */
+static void large_modules_are_compiled_in_parts(void **state)
+{
+    (void)state;
+    enum { NOPS = 1100000 };
+    struct buf wat;
+    buf_init(&wat, 64 * MIB);
+    buf_add_text(&wat, "(module (type $t (func (param i32) (result i32))) (table 3 funcref)"
+                       " (elem (i32.const 0) $a $b $c)"
+                       " (memory 1)");
+    static const char *const funcs[] = {
+        "(func $a (export \"a\") (type $t) (i32.add (call $b (local.get 0)) (i32.const 1))",
+        "(func $b (export \"b\") (type $t) (i32.add (call $c (local.get 0)) (i32.const 10))",
+        "(func $c (export \"c\") (type $t) (i32.div_u (i32.const 100) (local.get 0))",
+        "(func $d (export \"d\") (type $t) (i32.const 64)"
+        " (call_indirect (type $t) (local.get 0))",
+        "(func $e (export \"e\") (type $t) (memory.grow (local.get 0))",
+    };
+    for (size_t i = 0; i < COUNT_OF(funcs); i++) {
+        buf_add_text(&wat, funcs[i]);
+        for (u32 k = 0; k < NOPS; k++)
+            buf_add_text(&wat, " nop");
+        buf_add_text(&wat, ")");
+    }
+    buf_add_text(&wat, ")");
+    buf_add_byte(&wat, 0);
+    assert_true(buf_ok(&wat));
+    for (u32 opt = CG_OPT_QUICK; opt <= CG_OPT_BEST; opt++) {
+        struct machine m;
+        union abi_value slot = {.u32 = 5};
+        machine_init(&m, (const char *)wat.bytes);
+        machine_load(&m, (struct cg_options){.opt = (enum cg_opt)opt});
+        for (u32 i = 1; i < m.code->func_count; i++)
+            assert_true(((const i32 *)(m.code + 1))[i] > ((const i32 *)(m.code + 1))[i - 1]);
+        machine_call(&m, "a", &slot);
+        assert_int_equal(slot.u32, 31);
+        slot.u32 = 2;
+        machine_call(&m, "d", &slot);
+        assert_int_equal(slot.u32, 1);
+        slot.u32 = 0;
+        assert_int_equal(machine_trap(&m, "a", &slot), ABI_TRAP_DIVIDE_BY_ZERO);
+        slot.u32 = 3;
+        assert_int_equal(machine_trap(&m, "d", &slot), ABI_TRAP_TABLE_BOUNDS);
+        machine_fini(&m);
+    }
+    buf_fini(&wat);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,6 +475,7 @@ int main(void)
         cmocka_unit_test(blocks_branch_with_their_values),
         cmocka_unit_test(memory_is_read_written_and_guarded),
         cmocka_unit_test(copies_have_the_value_of_their_load),
+        cmocka_unit_test(large_modules_are_compiled_in_parts),
         cmocka_unit_test(globals_own_and_imported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
