@@ -7,12 +7,12 @@
 
 /* --- tick.c ---------------------------------------------------------------------------------- */
 
-#define SCHED_TICK_NS      ((u64)2000000) /* while nobody overstays */
-#define SCHED_TICK_FAST_NS ((u64)1000000)
+#define SCHED_TICK_NS ((u64)2000000)
 
 /* Written by the signal handler and the scheduler, which it interrupts. */
 struct sched_tick {
     timer_t timer;
+    u64 period_ns;          /* while nobody overstays, then half of it */
     volatile bool ticking;  /* the timer runs */
     volatile bool in_slice; /* guest code, or host code called by it, is running */
     volatile bool fast;
@@ -20,7 +20,7 @@ struct sched_tick {
     volatile u64 seen;  /* the slice that overstays if the next tick finds it running */
     volatile u32 calm;  /* fast ticks without an overstayer, in a row */
 };
-MUST_CHECK bool sched_tick_init(struct sched_tick *tick, struct err *err);
+MUST_CHECK bool sched_tick_init(struct sched_tick *tick, u64 period_ns, struct err *err);
 void sched_tick_fini(struct sched_tick *tick);
 void sched_tick_begin(struct sched_tick *tick); /* around every slice */
 void sched_tick_end(struct sched_tick *tick);

@@ -295,7 +295,8 @@ bool sched_create(struct sched **out, struct rt_engine *engine, struct loop *loo
         sched->options = *options;
     if (sched->options.tasks_max == 0)
         sched->options.tasks_max = rt_engine_instances_max(engine);
-    if (!sched_tick_init(&sched->tick, err)) {
+    u64 tick_ns = sched->options.tick_ns > 0 ? sched->options.tick_ns : SCHED_TICK_NS;
+    if (!sched_tick_init(&sched->tick, tick_ns, err)) {
         free(sched);
         return false;
     }

@@ -22,6 +22,7 @@ struct sched_task; /* a guest call; gone when its done callback has returned */
 
 struct sched_options { /* 0 asks for the default in brackets */
     u32 tasks_max;     /* at the same time [instances the engine allows] */
+    u64 tick_ns;       /* period of the tick [2 ms]; half of it while somebody overstays */
     bool no_deadlines; /* tasks are never killed for their limits: for debuggers */
 };
 
@@ -49,7 +50,7 @@ struct sched_call {
     const union abi_value *args;  /* as many as the function has parameters; copied */
     rt_driver_fn *driver;         /* not NULL: runs instead of func, and there are no results */
     void *driver_arg;
-    u64 cpu_ns, wall_ns;          /* limits; 0: none */
+    u64 cpu_ns, wall_ns; /* limits; 0: none */
     sched_done_fn *done;
     void *arg;
     void *guest; /* for host functions, sched_task_guest; NULL is allowed */

@@ -20,11 +20,11 @@ static void set_period(struct sched_tick *tick, u64 period_ns)
     timer_settime(tick->timer, 0, &spec, NULL);
 }
 
-bool sched_tick_init(struct sched_tick *tick, struct err *err)
+bool sched_tick_init(struct sched_tick *tick, u64 period_ns, struct err *err)
 {
     struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGURG};
     event._sigev_un._tid = (pid_t)syscall(SYS_gettid); /* glibc 2.36 has no other name for it */
-    *tick = (struct sched_tick){0};
+    *tick = (struct sched_tick){.period_ns = period_ns};
     if (timer_create(CLOCK_MONOTONIC, &event, &tick->timer) != 0)
         return err_sys(err, "cannot make a timer");
     return true;
@@ -43,7 +43,7 @@ void sched_tick_begin(struct sched_tick *tick)
         return;
     tick->ticking = true;
     tick->fast = false;
-    set_period(tick, SCHED_TICK_NS);
+    set_period(tick, tick->period_ns);
 }
 
 void sched_tick_end(struct sched_tick *tick)
@@ -56,7 +56,7 @@ static void tick_calm(struct sched_tick *tick)
     if (!tick->fast || ++tick->calm < CALM_TICKS)
         return;
     tick->fast = false;
-    set_period(tick, SCHED_TICK_NS);
+    set_period(tick, tick->period_ns);
 }
 
 bool sched_tick_fire(void *arg)
@@ -76,7 +76,7 @@ bool sched_tick_fire(void *arg)
     tick->calm = 0;
     if (!tick->fast) {
         tick->fast = true;
-        set_period(tick, SCHED_TICK_FAST_NS);
+        set_period(tick, tick->period_ns / 2);
     }
     return true;
 }

@@ -12,7 +12,7 @@ struct step {
 static void run(const struct step *steps, size_t count)
 {
     struct sched_tick tick;
-    assert_true(sched_tick_init(&tick, NULL));
+    assert_true(sched_tick_init(&tick, SCHED_TICK_NS, NULL));
     for (size_t i = 0; i < count; i++) {
         if (steps[i].what == 's' || steps[i].what == 'q')
             sched_tick_begin(&tick);
