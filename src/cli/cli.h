@@ -46,7 +46,8 @@ void cli_help_print(const char *command);
 /* "weir: TEXT (at offset 0x..)" to standard error; returns the exit status of the error. */
 int cli_fail(const struct err *err);
 
-/* Compiles one file, with a progress line on a capable terminal. */
+/* Compiles one file. A compile of more than a second says so on standard error: on an able terminal
+ * with a line that is drawn over, elsewhere with one at its start; and with one at its end. */
 MUST_CHECK bool cli_compile(struct proc_cache *cache, const char *path,
                             const struct cli_options *options, struct proc_artifact *out,
                             struct err *err);

@@ -29,6 +29,11 @@ struct cg_options {
 MUST_CHECK bool cg_create(struct cg **out, const char *cpu, struct err *err);
 void cg_destroy(struct cg **cg); /* sets *cg to NULL; NULL is allowed */
 
+/* Called from cg_code_write with the number of functions that are compiled so far, and of all.
+ * fn NULL: nobody is. */
+typedef void cg_progress_fn(void *arg, u32 done, u32 total);
+void cg_on_progress(struct cg *cg, cg_progress_fn *fn, void *arg);
+
 /* The key of the code file: a digest of everything its bytes depend on. Modules that differ only in
  * data, limits, initial values or exports have the same key. */
 void cg_code_key(const struct cg *cg, const struct wasm_module *m, struct cg_options options,

@@ -69,6 +69,12 @@ bool cg_create(struct cg **out, const char *cpu, struct err *err)
     return true;
 }
 
+void cg_on_progress(struct cg *cg, cg_progress_fn *fn, void *arg)
+{
+    cg->progress = fn;
+    cg->progress_arg = arg;
+}
+
 void cg_destroy(struct cg **cg)
 {
     if (*cg == NULL)
@@ -103,6 +109,12 @@ static bool write_part(struct cg *cg, const struct wasm_module *wasm, struct cg_
     return ok && err->code == ERR_NONE; /* LLVM may have reported an error and gone on */
 }
 
+static void report_progress(const struct cg *cg, const struct wasm_module *wasm, u32 done)
+{
+    if (cg->progress != NULL)
+        cg->progress(cg->progress_arg, done, wasm->func_count - wasm->func_import_count);
+}
+
 bool cg_code_write(struct cg *cg, const struct wasm_module *wasm, struct cg_options options,
                    const char *path, struct err *err)
 {
@@ -110,11 +122,13 @@ bool cg_code_write(struct cg *cg, const struct wasm_module *wasm, struct cg_opti
     struct cg_part part = {0};
     u32 count = 0;
     bool ok = true;
+    report_progress(cg, wasm, 0);
     do { /* once at least: a module without functions has a table of none */
         part = next_part(wasm, part);
         ok = cg_object_path(path, count, object_path, sizeof object_path, err) &&
              write_part(cg, wasm, &part, options, object_path, err);
         count++;
+        report_progress(cg, wasm, part.end);
     } while (ok && part.end < cg_defined_count(wasm));
     ok = ok && cg_objects_link(path, count, err);
     for (u32 i = 0; i < count; i++)

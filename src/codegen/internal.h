@@ -17,6 +17,8 @@
 struct cg {
     LLVMTargetRef target;
     char *cpu, *features; /* owned; freed by LLVMDisposeMessage */
+    cg_progress_fn *progress; /* or NULL */
+    void *progress_arg;
 };
 
 /* Kinds of memory that never overlap; every access says which one it touches. */

@@ -80,6 +80,14 @@ static bool agree_on_key(struct server *server, const struct digest *key, bool *
            err_set(err, ERR_SYSTEM, ERR_NO_AT, "no answer to the key");
 }
 
+/* A parent that has gone is noticed at the next answer. */
+static void say_progress(void *arg, u32 done, u32 total)
+{
+    const struct server *server = arg;
+    bool ok = proc_message_send(server->socket, -1, "progress %u %u", done, total);
+    (void)ok;
+}
+
 static bool compile(struct server *server, const struct job *job, const struct wasm_module *wasm,
                     struct err *err)
 {
@@ -88,6 +96,7 @@ static bool compile(struct server *server, const struct job *job, const struct w
     char path[PATH_BYTES];
     if (server->cg == NULL && !cg_create(&server->cg, NULL, err))
         return false;
+    cg_on_progress(server->cg, say_progress, server);
     cg_code_key(server->cg, wasm, job->options, &key);
     if (!agree_on_key(server, &key, &need, err))
         return false;

@@ -37,6 +37,7 @@ struct job {
     struct proc_compiler *compiler;
     u64 cpu_s, memory_bytes, wall_s, started_ns, deadline_ns;
     proc_progress_fn *progress;
+    u32 done, total; /* functions, as the compiler says */
     void *user;
     int module_fd;
     char program[PROC_PATH_MAX];
@@ -233,11 +234,26 @@ static bool take_error(struct job *job, const char *text, struct err *err)
     return err_set(err, err_code_from_text(code), offset, "%s", text + used);
 }
 
+/* "progress DONE TOTAL" */
+static bool take_progress(struct job *job, const char *text, struct err *err)
+{
+    u32 done, total;
+    int used = 0;
+    if (!job->has_key || strspn(text, "0123456789 ") != strlen(text) ||
+        sscanf(text, "%u %u%n", &done, &total, &used) != 2 || text[used] != 0 || done > total)
+        return babbled(err, text);
+    job->done = done;
+    job->total = total;
+    return true;
+}
+
 /* One message; *done when the job is finished well. */
 static bool take_message(struct job *job, const char *text, bool *done, struct err *err)
 {
     if (strncmp(text, "key ", 4) == 0)
         return answer_key(job, text + 4, err);
+    if (strncmp(text, "progress ", 9) == 0)
+        return take_progress(job, text + 9, err);
     if (strncmp(text, "error ", 6) == 0)
         return take_error(job, text + 6, err);
     *done = job->is_over = job->has_key && strcmp(text, "done") == 0;
@@ -258,6 +274,15 @@ static bool explain_end(struct job *job, struct err *err)
     return err_set(err, ERR_COMPILE, ERR_NO_AT, "the compiler ended early: %s", text);
 }
 
+static void report_progress(const struct job *job)
+{
+    u64 elapsed_ns = clock_monotonic_ns() - job->started_ns;
+    job->progress(job->user, &(struct proc_progress){.module_path = job->path,
+                                                     .elapsed_ms = elapsed_ns / 1000000,
+                                                     .done = job->done,
+                                                     .total = job->total});
+}
+
 /* The next message, with progress in the meantime; results as of proc_message_receive, -2 when the
  * job's time is over. */
 static long receive(struct job *job, char text[PROC_MESSAGE_MAX])
@@ -274,7 +299,7 @@ static long receive(struct job *job, char text[PROC_MESSAGE_MAX])
         if (len != -2)
             return len;
         if (job->progress != NULL)
-            job->progress(job->user, job->path, (clock_monotonic_ns() - job->started_ns) / 1000000);
+            report_progress(job);
     }
 }
 
@@ -318,6 +343,7 @@ static bool attempt(struct job *job, struct err *err)
 {
     struct proc_compiler *compiler = job->compiler;
     job->has_key = job->is_over = job->has_died = false;
+    job->done = job->total = 0;
     job->started_ns = clock_monotonic_ns();
     job->deadline_ns = job->started_ns + (job->wall_s * 1000 + MARGIN_MS) * 1000000;
     bool ok = proc_compiler_start(compiler, job->program, job->cpu_s, job->memory_bytes, err) &&

@@ -32,7 +32,12 @@ struct proc_artifact {
 };
 
 /* Called twice a second while a compiler works. */
-typedef void proc_progress_fn(void *user, const char *module_path, u64 elapsed_ms);
+struct proc_progress {
+    const char *module_path;
+    u64 elapsed_ms;
+    u32 done, total; /* functions, as the compiler says; total 0: it has said nothing yet */
+};
+typedef void proc_progress_fn(void *user, const struct proc_progress *progress);
 
 /* Compiles the module at path, or finds it in the cache.
  * errors: those of the module (ERR_MALFORMED, ERR_INVALID, ERR_UNSUPPORTED, ERR_LIMIT, with the

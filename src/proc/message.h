@@ -6,6 +6,7 @@
  *             DIR and the limits are those of the process's first job
  *   compiler  key HEX            key of the code file; the parent answers
  *   parent    have | need
+ *   compiler  progress DONE TOTAL           functions; after need, any number of times
  *   compiler  done               N.module, and N.code unless the parent had it, are in DIR
  *   compiler  error CODE OFFSET TEXT      stable code; offset decimal or "-"
  */

@@ -81,6 +81,14 @@ static void expect_file(struct server *s, u32 number, const char *suffix, bool w
     unlink(path);
 }
 
+/* After what it has to say of its progress. */
+static void expect_done(struct server *s)
+{
+    while (strncmp(receive(s), "progress ", 9) == 0) {
+    }
+    assert_string_equal(s->text, "done");
+}
+
 /* (module (func (export "f") (result i32) i32.const 42)) */
 static const u8 good[] = {0, 'a', 's', 'm', 1, 0, 0,   0, 1, 5,  1, 0x60, 0, 1, 0x7f, 3,  2,
                           1, 0,   7,   5,   1, 1, 'f', 0, 0, 10, 6, 1,    4, 0, 0x41, 42, 0x0b};
@@ -94,7 +102,8 @@ static void a_job_is_compiled_into_two_files(void **state)
     expect_prefix(&s, "key ");
     assert_int_equal(strlen(s.text), 4 + 64);
     assert_true(proc_message_send(s.socket, -1, "need"));
-    assert_string_equal(receive(&s), "done");
+    assert_string_equal(receive(&s), "progress 0 1");
+    expect_done(&s);
     expect_file(&s, 7, "code", true);
     expect_file(&s, 7, "module", true);
     assert_int_equal(stop(&s), 0);

@@ -113,11 +113,10 @@ static void a_process_that_died_is_replaced(void **state)
     }
 }
 
-static void kill_compiler(void *user, const char *module_path, u64 elapsed_ms)
+static void kill_compiler(void *user, const struct proc_progress *progress)
 {
     struct fixture *f = user;
-    (void)module_path;
-    (void)elapsed_ms;
+    assert_string_equal(progress->module_path, f->module);
     kill(f->options.compiler->process, SIGKILL);
 }
 
