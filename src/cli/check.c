@@ -72,8 +72,14 @@ static void check_imports(struct check *check, struct rt_module *module)
 
 static void check_endpoints(struct check *check, struct cli_look *look)
 {
-    const struct server_offer *offers;
-    if (server_describe(look->module, &look->arena, &offers) > 0)
+    struct server_offers offers;
+    struct err err = {0};
+    if (!server_describe(look->module, look->signature, look->signature_file, &look->arena, &offers,
+                         &err)) {
+        add_error(check, &err);
+        return;
+    }
+    if (offers.count > 0)
         return;
     if (cli_look_kind(look) == CLI_KIND_PROGRAM)
         add_warning(check, "program", "it is a program and has no endpoints; weir run runs it");

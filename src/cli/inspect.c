@@ -22,8 +22,8 @@ struct facts {
     const char *tier;
     bool is_strict;
     struct rt_module_info module;
-    const struct server_offer *offers;
-    u32 offer_count;
+    struct server_offers offers;
+    const char *signature_file; /* NULL: there is none */
     struct rt_module *imports_of;
     u64 memory_limit_bytes;
 };
@@ -64,8 +64,11 @@ static bool gather(struct facts *facts, struct cli_look *look, const char *path,
     rt_module_describe(look->module, &facts->module);
     facts->is_strict = look->options->compile.strict_traps || facts->module.imports_memory;
     digest_hex(&facts->module.code_key, facts->code_key);
-    facts->offer_count = server_describe(look->module, &look->arena, &facts->offers);
-    return read_digest(facts, err);
+    if (look->signature.bytes != NULL)
+        facts->signature_file = look->signature_file;
+    return server_describe(look->module, look->signature, look->signature_file, &look->arena,
+                           &facts->offers, err) &&
+           read_digest(facts, err);
 }
 
 /* ---- for people ---- */
@@ -150,9 +153,12 @@ static void write_text(const struct facts *f, struct buf *out)
     buf_add_format(out, "imports     %u\n", import_count);
     for (u32 i = 0; i < import_count; i++)
         add_import(f->imports_of, i, out);
-    buf_add_format(out, "endpoints   %u\n", f->offer_count);
-    for (u32 i = 0; i < f->offer_count; i++)
-        buf_add_format(out, "  POST %s   %s\n", f->offers[i].path, f->offers[i].signature);
+    if (f->signature_file != NULL)
+        buf_add_format(out, "signatures  %s\n", f->signature_file);
+    buf_add_format(out, "endpoints   %u\n", f->offers.count);
+    for (u32 i = 0; i < f->offers.count; i++)
+        buf_add_format(out, "  POST %s   %s\n", f->offers.items[i].path,
+                       f->offers.items[i].signature);
 }
 
 /* ---- for programs ---- */
@@ -224,10 +230,13 @@ static void write_json(const struct facts *f, struct buf *out)
                    f->code_file_bytes, f->module_file_bytes);
     for (u32 i = 0; i < rt_module_import_count(f->imports_of); i++)
         add_json_import(f->imports_of, i, out);
-    buf_add_text(out, "],\"endpoints\":[");
-    for (u32 i = 0; i < f->offer_count; i++) {
-        add_string(out, i == 0 ? "{\"path\":" : ",{\"path\":", f->offers[i].path);
-        add_string(out, ",\"signature\":", f->offers[i].signature);
+    buf_add_byte(out, ']');
+    if (f->signature_file != NULL)
+        add_string(out, ",\"signatures\":", f->signature_file);
+    buf_add_text(out, ",\"endpoints\":[");
+    for (u32 i = 0; i < f->offers.count; i++) {
+        add_string(out, i == 0 ? "{\"path\":" : ",{\"path\":", f->offers.items[i].path);
+        add_string(out, ",\"signature\":", f->offers.items[i].signature);
         buf_add_byte(out, '}');
     }
     buf_add_text(out, "]}\n");

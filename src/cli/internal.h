@@ -64,6 +64,8 @@ struct cli_look {
     struct loop *loop;
     struct sched *sched;
     struct rt_module *module;
+    struct rt_text signature; /* of the file beside it; bytes NULL: none */
+    const char *signature_file;
     struct arena arena; /* as long as the look */
 };
 

@@ -5,13 +5,14 @@
 
 #define SIGNATURE_BYTES (64 * KIB)
 
-u32 server_describe(struct rt_module *module, struct arena *arena, const struct server_offer **out)
+bool server_describe(struct rt_module *module, struct rt_text signature, const char *file,
+                     struct arena *arena, struct server_offers *out, struct err *err)
 {
     struct served_module served = {.name = "", .module = module};
     struct endpoint_table table;
     struct buf text;
-    struct rt_text none = {NULL, 0};
-    CHECK(typed_module_make(&served.typed, module, none, "", arena, NULL));
+    if (!typed_module_make(&served.typed, module, signature, file, arena, err))
+        return false;
     server_endpoints_make(&table, &served, 1, arena);
     struct server_offer *offers = arena_array(arena, struct server_offer, table.count);
     CHECK(offers != NULL || table.count == 0);
@@ -24,6 +25,6 @@ u32 server_describe(struct rt_module *module, struct arena *arena, const struct 
         offers[i].signature = buf_ok(&text) ? arena_text(arena, text.bytes, text.len) : "...";
     }
     buf_fini(&text);
-    *out = offers;
-    return table.count;
+    *out = (struct server_offers){.items = offers, .count = table.count};
+    return true;
 }

@@ -10,6 +10,14 @@ struct server_offer {
     const char *signature; /* "dot(n: i32) -> f64", one plain line */
 };
 
-/* Lists the endpoints of a loaded module in the order of their names; memory: arena.
- * Returns how many. */
-u32 server_describe(struct rt_module *module, struct arena *arena, const struct server_offer **out);
+struct server_offers {
+    const struct server_offer *items; /* in the order of their names */
+    u32 count;
+};
+
+/* Lists the endpoints of a loaded module. signature: the text of the file FILE.sig beside it, whose
+ * name messages use; bytes NULL: there is none. memory: arena.
+ * errors: ERR_SIGNATURE, ERR_LIMIT. */
+MUST_CHECK bool server_describe(struct rt_module *module, struct rt_text signature,
+                                const char *file, struct arena *arena, struct server_offers *out,
+                                struct err *err);
