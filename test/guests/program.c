@@ -1,0 +1,168 @@
+/*
+ * program.c -- a program of many small ones: the first argument says which. It speaks WASI preview
+ * 1 directly, so that nothing but clang is needed to build it.
+ */
+#define WASI(name)   __attribute__((import_module("wasi_snapshot_preview1"), import_name(#name)))
+#define EXPORT(name) __attribute__((export_name(#name)))
+#define NOINLINE     __attribute__((noinline))
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned u32;
+typedef unsigned long long u64;
+
+struct part {
+    void *bytes;
+    u32 len;
+};
+struct subscription {
+    u64 userdata;
+    u32 tag, pad;
+    u64 id, timeout, precision, flags;
+};
+
+WASI(args_sizes_get) u32 args_sizes_get(u32 *count, u32 *len);
+WASI(args_get) u32 args_get(char **args, char *texts);
+WASI(environ_sizes_get) u32 environ_sizes_get(u32 *count, u32 *len);
+WASI(environ_get) u32 environ_get(char **env, char *texts);
+WASI(fd_read) u32 fd_read(u32 fd, const struct part *parts, u32 count, u32 *done);
+WASI(fd_write) u32 fd_write(u32 fd, const struct part *parts, u32 count, u32 *done);
+WASI(path_open)
+u32 path_open(u32 dir, u32 lookup, const char *path, u32 len, u32 oflags, u64 base, u64 inheriting,
+              u32 flags, u32 *opened);
+WASI(poll_oneoff)
+u32 poll_oneoff(const struct subscription *in, u8 *out, u32 count, u32 *events);
+WASI(proc_exit) __attribute__((noreturn)) void proc_exit(u32 code);
+
+static char *args[64], *env[64], texts[65536];
+static u8 buffer[65536];
+static volatile u32 sink;
+
+static u32 text_len(const char *text)
+{
+    u32 len = 0;
+    while (text[len] != 0)
+        len++;
+    return len;
+}
+
+static int is(const char *a, const char *b)
+{
+    u32 i = 0;
+    while (a[i] != 0 && a[i] == b[i])
+        i++;
+    return a[i] == b[i];
+}
+
+static void must(u32 error)
+{
+    if (error != 0)
+        proc_exit(100 + error);
+}
+
+static u32 write_all(u32 fd, const void *bytes, u32 len)
+{
+    u32 done = 0, error = 0;
+    for (u32 at = 0; at < len && error == 0; at += done) {
+        const struct part part = {(u8 *)bytes + at, len - at};
+        error = fd_write(fd, &part, 1, &done);
+    }
+    return error;
+}
+
+static void print(const char *text)
+{
+    must(write_all(1, text, text_len(text)));
+    must(write_all(1, "\n", 1));
+}
+
+static u32 number(const char *text)
+{
+    u32 value = 0;
+    for (; *text != 0; text++)
+        value = value * 10 + (u32)(*text - '0');
+    return value;
+}
+
+static void copy(u32 from, u32 to)
+{
+    const struct part part = {buffer, sizeof buffer};
+    for (u32 done = 1; done > 0;) {
+        must(fd_read(from, &part, 1, &done));
+        must(write_all(to, buffer, done));
+    }
+}
+
+static u32 open_file(const char *path, u32 oflags, u64 rights)
+{
+    u32 fd;
+    must(path_open(3, 1, path, text_len(path), oflags, rights, 0, 0, &fd));
+    return fd;
+}
+
+NOINLINE static void inner(u32 a)
+{
+    sink = a;
+    __builtin_trap();
+}
+
+static void sleep_ms(u32 ms)
+{
+    const struct subscription sub = {.id = 1, .timeout = (u64)ms * 1000000};
+    u8 event[32];
+    u32 count;
+    must(poll_oneoff(&sub, event, 1, &count));
+}
+
+EXPORT(_start) void start(void)
+{
+    u32 count, env_count, len;
+    must(args_sizes_get(&count, &len));
+    must(args_get(args, texts));
+    must(environ_sizes_get(&env_count, &len));
+    must(environ_get(env, texts + 32768));
+    const char *what = count > 1 ? args[1] : "";
+    if (is(what, "echo")) {
+        for (u32 i = 2; i < count; i++)
+            print(args[i]);
+        for (u32 i = 0; i < env_count; i++)
+            print(env[i]);
+    } else if (is(what, "copy")) {
+        copy(0, 1);
+    } else if (is(what, "exit")) {
+        proc_exit(number(args[2]));
+    } else if (is(what, "trap")) {
+        print("before");
+        inner(count);
+    } else if (is(what, "sleep")) {
+        print("sleeps");
+        sleep_ms(number(args[2]));
+        print("woke");
+    } else if (is(what, "read")) {
+        copy(open_file(args[2], 0, 2), 1);
+    } else if (is(what, "write")) {
+        copy(0, open_file(args[2], 1 | 8, 64));
+    } else if (is(what, "flood")) {
+        for (;;)
+            if (write_all(1, buffer, sizeof buffer) != 0)
+                proc_exit(64);
+    } else if (is(what, "spin")) {
+        print("spins");
+        for (;;)
+            sink = count;
+    } else {
+        print("what?");
+    }
+}
+
+EXPORT(say) u32 say(u32 times)
+{
+    for (u32 i = 0; i < times; i++)
+        print("said");
+    return times;
+}
+
+EXPORT(leave) u32 leave(u32 code)
+{
+    proc_exit(code);
+}
