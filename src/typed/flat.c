@@ -78,8 +78,8 @@ u32 typed_unflatten(const struct typed_type *type, const union abi_value *values
         cell[0] = values[0].u32 != 0;
         return 1;
     }
-    if (type->kind == TYPED_ENUM && values[0].u32 >= type->case_count) { /* kept wrong, refused */
-        memset(cell, 0xff, type->size);
+    if (type->kind == TYPED_ENUM) { /* what is no case stays none */
+        cell[0] = (u8)min_u64(values[0].u32, TYPED_CASES_MAX);
         return 1;
     }
     if (typed_kind_core(type) != 0) {

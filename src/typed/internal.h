@@ -47,7 +47,7 @@ bool typed_texts_equal(struct rt_text a, struct rt_text b);
 /* Set size, align and the rest of a type whose kind is set and which is all zero otherwise. */
 void typed_record_lay_out(struct typed_type *type, struct typed_field *fields, u32 count);
 void typed_list_lay_out(struct typed_type *type, const struct typed_type *element);
-void typed_enum_lay_out(struct typed_type *type); /* cases are set */
+void typed_enum_lay_out(struct typed_type *type);
 
 /* ---- signature.c ---- */
 

@@ -103,8 +103,7 @@ void typed_list_lay_out(struct typed_type *type, const struct typed_type *elemen
 
 void typed_enum_lay_out(struct typed_type *type)
 {
-    type->size = type->align = type->case_count <= 256 ? 1 : 2;
-    type->flat_count = type->depth = 1;
+    type->size = type->align = type->flat_count = type->depth = 1;
 }
 
 /* ---- text ---- */

@@ -33,7 +33,7 @@ struct typed_field {
     u32 at; /* bytes from the start of the record */
 };
 
-/* In memory: numbers as they are, little-endian; bool and enum of up to 256 cases one byte; a char
+/* In memory: numbers as they are, little-endian; bool and enum one byte; a char
  * is a u32; a record or tuple is laid out as a C struct; an option is a struct of a byte (0: none)
  * and the value; a list or string is a struct of two u32, address and length, where the elements
  * lie elsewhere, one after the other. */
