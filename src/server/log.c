@@ -286,8 +286,12 @@ static void take_timer(struct loop_timer *timer)
 
 void server_log_add(struct server_log *log, const struct server_log_line *line)
 {
-    if (log == NULL || log->fd < 0)
+    if (log == NULL)
         return;
+    if (log->fd < 0) {
+        board_add(&log->board->log_dropped, 1);
+        return;
+    }
     size_t before = log->lines.len;
     server_log_write_line(log->format, line, clock_real_ns(), &log->lines);
     if (!buf_ok(&log->lines)) {
@@ -328,16 +332,16 @@ struct server_log *server_log_create(enum server_log_format format, int fd, stru
 static void flush_last(struct server_log *log)
 {
     u64 end_ns = clock_monotonic_ns() + LAST_WAIT_NS, now;
-    size_t before;
-    do {
-        before = log->lines.len;
-        flush(log);
-        now = clock_monotonic_ns();
+    flush(log);
+    while (log->fd >= 0 && log->lines.len > 0 && (now = clock_monotonic_ns()) < end_ns) {
         struct pollfd watched = {.fd = log->fd, .events = POLLOUT};
-        if (log->fd < 0 || log->lines.len == 0 || now >= end_ns ||
-            poll(&watched, 1, (int)((end_ns - now) / 1000000) + 1) <= 0)
+        size_t before = log->lines.len;
+        if (poll(&watched, 1, (int)((end_ns - now) / 1000000) + 1) <= 0)
             return;
-    } while (log->lines.len < before);
+        flush(log);
+        if (log->is_blocked && log->lines.len == before) /* a full disk, not a slow reader */
+            return;
+    }
 }
 
 void server_log_destroy(struct server_log **at)
