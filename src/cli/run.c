@@ -30,11 +30,25 @@ struct run {
     struct arena arena; /* texts of the guest */
     const struct rt_export *func;
     bool is_program;
+    struct typed_module typed;       /* of --invoke: */
+    const struct typed_func *callee; /* the function, */
+    struct buf body;                 /* its arguments as JSON */
+    struct typed_call call;          /* if it needs a driver, else */
     union abi_value args[ABI_VALUES_MAX];
     struct buf output; /* of the last call: the result as JSON, or the trap's report */
+    struct err err;    /* of the last call: why it has no result, though it did not trap */
     bool is_done, has_trapped;
     u32 exit_code; /* of a program */
 };
+
+/* A driver has left the result in the output already. */
+static void take_values(struct run *run, const union abi_value *values)
+{
+    if (run->callee->needs_driver)
+        run->err = run->call.err;
+    else if (!typed_values_write(run->callee, values, &run->output, &run->err))
+        CHECK(run->err.code != ERR_NONE);
+}
 
 static void take_result(void *arg, const struct sched_result *result)
 {
@@ -43,11 +57,12 @@ static void take_result(void *arg, const struct sched_result *result)
                       wasi_guest_has_exited(run->guest, &run->exit_code);
     run->is_done = true;
     run->has_trapped = result->trap != NULL && !has_exited;
-    buf_clear(&run->output);
+    if (result->trap != NULL)
+        buf_clear(&run->output); /* of what a driver may have written */
     if (run->has_trapped)
         rt_trap_print(result->trap, &run->output);
     else if (!run->is_program && !has_exited)
-        typed_results_write(run->func->type, result->results, &run->output);
+        take_values(run, result->results);
 }
 
 /* One call in a fresh instance. A trap is no error here: run->has_trapped. */
@@ -69,11 +84,25 @@ static bool call_once(struct run *run, struct err *err)
         .arg = run,
         .guest = run->guest,
     };
+    buf_clear(&run->output);
+    if (run->callee != NULL && run->callee->needs_driver) {
+        run->call = (struct typed_call){.func = run->callee,
+                                        .body = run->body.bytes,
+                                        .body_len = run->body.len,
+                                        .out = &run->output};
+        call.driver = typed_call_run;
+        call.driver_arg = &run->call;
+    }
     run->is_done = false;
     bool ok = sched_start(run->sched, &call, &task, err);
     while (ok && !run->is_done)
         sched_turn(run->sched, UINT64_MAX);
     rt_pool_release(run->pool, &instance);
+    if (ok && run->err.code != ERR_NONE) {
+        run->err.at = ERR_NO_AT; /* of the words made into JSON, which nobody has seen */
+        *err = run->err;
+        return false;
+    }
     return ok;
 }
 
@@ -132,28 +161,40 @@ static bool find_start(struct run *run, struct err *err)
                    run->options->rest[0]);
 }
 
+/* The types of FILE.sig, where there is one. */
+static bool read_signature(struct run *run, struct err *err)
+{
+    struct rt_text text;
+    char file[4096];
+    const char *path = run->options->rest[0];
+    size_t len = strlen(path);
+    if (len > 5 && strcmp(path + len - 5, ".wasm") == 0)
+        len -= 5;
+    snprintf(file, sizeof file, "%.*s.sig", (int)min_u64(len, sizeof file - 5), path);
+    return typed_sidecar_read(path, &run->arena, &text, err) &&
+           typed_module_make(&run->typed, run->module, text, file, &run->arena, err);
+}
+
 static bool read_call(struct run *run, struct err *err)
 {
     const char *name = run->options->invoke;
-    int given = run->options->rest_count - 1;
+    const char *const *words = (const char *const *)run->options->rest + 1;
+    u32 word_count = (u32)run->options->rest_count - 1;
     run->func = rt_module_export_find(run->module, name, strlen(name));
     if (run->func == NULL || run->func->kind != RT_EXTERN_FUNC)
         return fail_export(run, name, err);
-    if (!typed_is_callable(run->func->type))
-        return err_set(err, ERR_ARGUMENT, ERR_NO_AT, "%s takes or returns references", name);
-    if ((u32)given != run->func->type->param_count) {
-        struct buf signature;
-        buf_init(&signature, ERR_TEXT_MAX);
-        typed_signature_write(run->func, &signature);
-        err_set(err, ERR_ARGUMENT, ERR_NO_AT, "%d argument%s given: %.*s", given,
-                given == 1 ? "" : "s", (int)signature.len, signature.bytes);
-        buf_fini(&signature);
+    if (!read_signature(run, err))
         return false;
-    }
-    for (u32 i = 0; i < run->func->type->param_count; i++)
-        if (!typed_argument_read(run->func, i, run->options->rest[i + 1], &run->args[i], err))
-            return false;
-    return true;
+    run->callee = typed_func_find(&run->typed, name, strlen(name));
+    if (run->callee == NULL)
+        return err_set(err, ERR_ARGUMENT, ERR_NO_AT, "%s takes or returns references", name);
+    if (!typed_words_read(run->callee, words, word_count, &run->body, err))
+        return false;
+    if (run->callee->needs_driver ||
+        typed_values_read(run->callee, run->body.bytes, run->body.len, run->args, err))
+        return true;
+    err->at = ERR_NO_AT;
+    return false;
 }
 
 /* ---- what a guest gets ---- */
@@ -244,6 +285,7 @@ static void run_fini(struct run *run)
     rt_engine_destroy(&run->engine);
     wasi_guest_destroy(&run->guest);
     arena_fini(&run->arena);
+    buf_fini(&run->body);
     buf_fini(&run->output);
 }
 
@@ -260,7 +302,8 @@ static bool run_file(const struct cli_options *options, int *status, struct err 
     run->options = options;
     run->is_program = options->invoke == NULL;
     arena_init(&run->arena, 64 * MIB);
-    buf_init(&run->output, MIB);
+    buf_init(&run->body, 64 * MIB);
+    buf_init(&run->output, 64 * MIB);
     bool ok = cli_compile(&cache, options->rest[0], options, &artifact, err) &&
               load_and_call(run, &artifact, &cache.mac_key, err);
     *status = run->has_trapped ? err_code_exit(ERR_TRAP) : (int)(run->exit_code & 0xff);

@@ -175,7 +175,3 @@ u32 typed_flatten(const struct typed_type *type, const u8 *cell, union abi_value
 u32 typed_flat_types(const struct typed_type *type, u8 *out); /* their types, as many */
 /* A cell from core values. */
 u32 typed_unflatten(const struct typed_type *type, const union abi_value *values, u8 *cell);
-
-/* ---- number.c ---- */
-
-bool typed_integer_parse(struct typed_text text, unsigned bits, u64 *out);

@@ -170,12 +170,3 @@ void typed_schema_write_declared(const struct typed_type *type, const char *pref
                                  struct buf *out);
 /* The schema of a function's body: the arguments as an array or as an object. */
 void typed_schema_write_body(const struct typed_func *func, const char *prefix, struct buf *out);
-
-/* ---- functions of numbers, without a signature ---- */
-
-bool typed_argument_read(const struct rt_export *func, u32 index, const char *text,
-                         union abi_value *out, struct err *err);
-void typed_results_write(const struct rt_func_type *type, const union abi_value *values,
-                         struct buf *out);
-bool typed_is_callable(const struct rt_func_type *type);
-void typed_signature_write(const struct rt_export *func, struct buf *out);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Functions with a signature: lists, strings and records as JSON and raw bytes, and every refusal."""
+"""Functions with a signature: lists, strings, records as JSON and raw bytes, and refusals."""
 import shutil
 import struct
 
@@ -338,6 +338,36 @@ class Document(SharedServer):
                       '<input data-type="color" data-kind="text" value="red" required>',
                       'data-kind="json" value="{&quot;x&quot;:1.5,&quot;y&quot;:2.5}"']:
             self.assertIn(words, page)
+
+
+class Run(unittest.TestCase):
+    def run_words(self, module, *words):
+        done = subprocess.run([os.path.join(BIN, "weir"), "run",
+                               os.path.join(GUESTS, module + ".wasm"), "--invoke", *words],
+                              capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_words_are_json_or_plain(self):
+        cases = [
+            (("lists", "dot", "[1,2]", "[3,4]"), 0, "11\n"),
+            (("lists", "upper", "hello world"), 0, '"HELLO WORLD"\n'),
+            (("lists", "upper", '"a\\n"'), 0, '"A\\n"\n'),
+            (("lists", "center", '[{"x":1,"y":2}]'), 0, '{"x":1,"y":2}\n'),
+            (("typed", "echo_color", "green"), 0, '"green"\n'),
+            (("typed", "echo_longs", '["0",1]'), 0, "[0,1]\n"),
+            (("typed", "add_u32", "0xffffffff", "2"), 0, "1\n"),
+            (("typed", "plain", "41"), 0, "42\n"),
+            (("lists", "dot", "[1]"), 2,
+             "weir: 1 argument given: dot(a: list<f32>, b: list<f32>) -> f64\n"),
+            (("lists", "dot", "[1,true]", "[]"), 2, "weir: a[1]: expected f32, got true\n"),
+            (("typed", "add_u32", "x", "1"), 2, 'weir: a: expected u32, got "x"\n'),
+            (("typed", "trap_list", "[1]"), 4,
+             "unreachable executed\n  at trap_list (func 17)\n\n"),
+            (("typed", "bad_color"), 4, "weir: result: 3 is no case; there are 3\n"),
+        ]
+        for words, status, output in cases:
+            with self.subTest(words=words):
+                self.assertEqual(self.run_words(*words), (status, output))
 
 
 if __name__ == "__main__":
