@@ -62,6 +62,7 @@ static u8 term_kind(enum wasm_op op)
     UNREACHABLE();
 }
 
+static_assert((int)WASM_MAX_CONST_TERMS <= ABI_EXPR_MAX, "as many as the runtime takes");
 static void add_expr(struct buf *buf, const struct wasm_const *expr)
 {
     switch (expr->kind) {
@@ -80,7 +81,6 @@ static void add_expr(struct buf *buf, const struct wasm_const *expr)
         break;
     case WASM_CONST_REF_NULL: buf_add_byte(buf, EXPR_REF_NULL); break;
     case WASM_CONST_TERMS:
-        static_assert((int)WASM_MAX_CONST_TERMS <= ABI_EXPR_MAX, "as many as the runtime takes");
         buf_add_byte(buf, EXPR_TERMS);
         add_u32(buf, expr->index);
         for (u32 i = 0; i < expr->index; i++)
