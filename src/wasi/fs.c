@@ -321,7 +321,7 @@ static u8 dirent_type(u8 type)
 {
     switch (type) {
     case DT_SOCK: return WASI_FILETYPE_SOCKET_STREAM;
-    default: return (u8)wasi_filetype_of(DTTOIF(type));
+    default: return (u8)wasi_filetype_of((u32)DTTOIF(type));
     }
 }
 

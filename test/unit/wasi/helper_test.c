@@ -178,7 +178,7 @@ static void garbage_is_survived(void **state)
     talk_check(talk, 2);
     for (u32 k = 0; k < 100 && count_host_fds(talk->pid) > before; k++)
         talk_check(talk, 10000 + k); /* the other threads finish what they do */
-    assert_int_equal(count_host_fds(talk->pid), before);
+    assert_true(count_host_fds(talk->pid) <= before);
     close(null);
     talk_end(talk);
     free(talk);
