@@ -29,6 +29,13 @@ def times_run(process):
 
 
 class Run(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        """Compiles what is run below: that a module is compiled is said on standard error."""
+        for name in ("program", "hello"):
+            subprocess.run([WEIR, "run", os.path.join(GUESTS, name + ".wasm"), "exit", "0"],
+                           capture_output=True, timeout=2 * PATIENCE_S, check=False)
+
     def test_arguments_and_environment(self):
         cases = [
             ((), (), [], ""),
