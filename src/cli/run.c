@@ -322,7 +322,7 @@ int cli_run(int argc, char **argv)
     struct cli_options options;
     struct err err = {0};
     bool wants_help;
-    int status;
+    int status = 0;
     if (!cli_options_read(&options, "run", argc, argv, &wants_help, &err))
         return cli_fail(&err);
     if (wants_help) {
