@@ -1,9 +1,8 @@
+#include "server/conn.h"
 #include "base/check.h"
 #include "base/file.h"
-#include "server/internal.h"
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -11,46 +10,11 @@
 
 #define IN_MAX_BYTES  (HTTP_MAX_HEAD + SERVER_RECEIVE_BYTES)
 #define OUT_MAX_BYTES (SERVER_REPLY_BYTES + MIB) /* and a head */
-#define KEEP_BYTES    (64 * KIB) /* larger buffers are given back between requests */
-#define DISCARD_BYTES (64 * KIB) /* body read only to keep the connection; or lingering */
-#define LINGER_NS     ((u64)2000000000)
+#define KEEP_BYTES    (64 * KIB)        /* larger buffers are given back between requests */
+#define DISCARD_BYTES (64 * KIB)        /* body read only to keep the connection; or lingering */
 #define DRAIN_NS      ((u64)100000000)  /* for a request that is on its way when the drain begins */
 #define EVICT_NS      ((u64)1000000000) /* silence after which a connection may have to go */
 #define BODY_BYTE_NS  ((u64)1000000)    /* time that a byte of a body wins: 1 KB/s is too slow */
-
-/* A connection reads one request, waits for its answer, sends it, and only then reads on. */
-enum conn_state {
-    CONN_IDLE,   /* nothing of the next request has come */
-    CONN_HEAD,   /* a part of its head has */
-    CONN_BODY,   /* its head is complete */
-    CONN_CALL,   /* it is complete; the answer is being made */
-    CONN_SEND,   /* the answer is on its way */
-    CONN_LINGER, /* answered and shut; what still comes is thrown away. RFC 9112 section 9.6 */
-    CONN_CLOSED  /* in the list of free ones */
-};
-
-struct conn {
-    struct loop_watch watch;
-    struct loop_timer timer;
-    struct worker *worker;
-    struct conn *next, *prev; /* in the list of open, or free, ones */
-    enum conn_state state;
-    u32 events;      /* being watched */
-    bool is_rude;    /* the client's request was not read to its end: linger */
-    u64 since_ns;    /* IDLE and BODY: since when */
-    u64 deadline_ns; /* of the state it is in */
-    u64 timer_ns;    /* when the timer comes to look at the deadline; 0: not running */
-    /* Received bytes: what is left to read of them is [at, len). While they are read for the first
-     * time they stand in the worker's buffer, then what is left moves to `in`. */
-    const u8 *bytes;
-    size_t at, len;
-    struct buf in, out;
-    size_t out_at; /* sent of out */
-    u64 discarded;
-    struct http_parser parser;
-    struct server_request request;
-    char client[INET6_ADDRSTRLEN];
-};
 
 /* ---- opening and closing ---- */
 
@@ -77,7 +41,7 @@ static void list_remove(struct conn_list *list, struct conn *c)
         list->last = c->prev;
 }
 
-static void watch(struct conn *c, u32 events)
+void server_conn_watch(struct conn *c, u32 events)
 {
     if (c->events == events)
         return;
@@ -96,7 +60,7 @@ static void set_deadline(struct conn *c, u64 at_ns)
     loop_timer_start(c->worker->loop, &c->timer, at_ns);
 }
 
-static void set_timeout(struct conn *c, u64 delay_ns)
+void server_conn_set_timeout(struct conn *c, u64 delay_ns)
 {
     set_deadline(c, loop_now_ns(c->worker->loop) + delay_ns);
 }
@@ -108,7 +72,7 @@ static void set_received(struct conn *c, const u8 *bytes, size_t len)
     c->len = len;
 }
 
-static void release_large(struct buf *buf)
+void server_conn_release_large(struct buf *buf)
 {
     if (buf->cap > KEEP_BYTES)
         buf_fini(buf);
@@ -117,24 +81,27 @@ static void release_large(struct buf *buf)
 }
 
 /* The memory stays, in the free list: callers up the stack may still look at the state. */
-static void conn_close(struct conn *c)
+void server_conn_close(struct conn *c)
 {
     struct worker *w = c->worker;
     if (c->state == CONN_CLOSED)
         return;
-    bool has_call = c->state == CONN_CALL;
+    bool has_call = c->state == CONN_CALL || c->state == CONN_STREAM;
+    int status = c->state == CONN_STREAM ? c->stream_status : 0;
     c->state = CONN_CLOSED;
     loop_timer_stop(w->loop, &c->timer);
     loop_remove(w->loop, &c->watch);
     close(c->watch.fd);
     if (has_call) {
         server_request_cancel(&c->request);
-        server_request_log(&c->request, 0, c->request.body.len, 0);
+        server_request_log(&c->request, status, c->stream_bytes);
     }
-    release_large(&c->in);
-    release_large(&c->out);
-    release_large(&c->request.body);
-    release_large(&c->request.reply);
+    server_request_release(&c->request);
+    server_conn_release_large(&c->in);
+    server_conn_release_large(&c->out);
+    server_conn_release_large(&c->chunk);
+    server_conn_release_large(&c->request.body);
+    server_conn_release_large(&c->request.reply);
     list_remove(&w->open_conns, c);
     list_add(&w->free_conns, c);
     server_worker_conn_closed(w);
@@ -161,13 +128,15 @@ static struct conn *conn_take(struct worker *w)
     c->request.conn = c;
     buf_init(&c->in, IN_MAX_BYTES);
     buf_init(&c->out, OUT_MAX_BYTES);
-    buf_init(&c->request.body, (size_t)w->limits->body_bytes);
+    buf_init(&c->chunk, OUT_MAX_BYTES);
+    buf_init(&c->request.body,
+             (size_t)max_u64(w->limits->body_bytes, SERVER_STREAM_BYTES + IN_MAX_BYTES));
     buf_init(&c->request.reply, SERVER_REPLY_BYTES);
     return c;
 }
 
 /* The open connections are in the order in which they became idle. */
-static void begin_idle(struct conn *c)
+void server_conn_begin_idle(struct conn *c)
 {
     struct worker *w = c->worker;
     c->state = CONN_IDLE;
@@ -215,8 +184,8 @@ bool server_conn_open(struct worker *w, int fd, const struct sockaddr_storage *a
     set_received(c, NULL, 0);
     list_add(&w->open_conns, c);
     w->connections += 1;
-    begin_idle(c);
-    set_timeout(c, w->limits->head_ns);
+    server_conn_begin_idle(c);
+    server_conn_set_timeout(c, w->limits->head_ns);
     return true;
 }
 
@@ -228,98 +197,10 @@ bool server_conn_evict(struct worker *w)
             continue;
         if (now - c->since_ns < EVICT_NS)
             return false;
-        conn_close(c);
+        server_conn_close(c);
         return true;
     }
     return false;
-}
-
-/* ---- sending ---- */
-
-/* The answer has left, or the connection must end without one. */
-static void end_connection(struct conn *c)
-{
-    bool has_unread = c->is_rude || c->at < c->len;
-    if (!has_unread) {
-        conn_close(c);
-        return;
-    }
-    shutdown(c->watch.fd, SHUT_WR);
-    c->state = CONN_LINGER;
-    c->discarded = 0;
-    watch(c, LOOP_READ);
-    set_timeout(c, LINGER_NS);
-}
-
-static void await_next(struct conn *c)
-{
-    release_large(&c->out);
-    c->out_at = 0;
-    if (!c->request.keep_alive) {
-        end_connection(c);
-        return;
-    }
-    release_large(&c->request.body);
-    release_large(&c->request.reply);
-    begin_idle(c);
-    set_timeout(c, c->worker->limits->idle_ns);
-}
-
-/* Sends what the socket takes. True: all of it has left. */
-static bool flush(struct conn *c)
-{
-    while (c->out_at < c->out.len) {
-        ssize_t sent =
-            send(c->watch.fd, c->out.bytes + c->out_at, c->out.len - c->out_at, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent < 0 && errno == EAGAIN)
-            return false;
-        if (sent < 0) {
-            conn_close(c);
-            return false;
-        }
-        c->out_at += (size_t)sent;
-    }
-    return true;
-}
-
-static void send_answer(struct conn *c)
-{
-    bool is_done = flush(c);
-    if (c->state == CONN_CLOSED)
-        return;
-    if (is_done) {
-        await_next(c);
-        return;
-    }
-    watch(c, LOOP_WRITE);
-    set_timeout(c, c->worker->limits->body_idle_ns);
-}
-
-void server_conn_respond(struct conn *c, struct http_response *response, const void *payload,
-                         size_t len)
-{
-    struct worker *w = c->worker;
-    if (c->state == CONN_CLOSED)
-        return;
-    CHECK(c->state == CONN_CALL);
-    c->request.keep_alive &= !w->draining;
-    response->date = server_worker_date(w);
-    response->content_length = len;
-    response->keep_alive = c->request.keep_alive;
-    response->minor = c->request.minor;
-    http_response_add(&c->out, response);
-    if (!c->request.is_head)
-        buf_add(&c->out, payload, len);
-    if (!buf_ok(&c->out)) {
-        conn_close(c);
-        return;
-    }
-    u64 in_bytes = c->request.body.len;
-    c->state = CONN_SEND;
-    send_answer(c);
-    server_request_log(&c->request, response->status, in_bytes, c->request.is_head ? 0 : len);
 }
 
 /* ---- reading ---- */
@@ -344,7 +225,9 @@ static bool begin_refused_body(struct conn *c)
 static bool begin_body(struct conn *c)
 {
     struct server_request *r = &c->request;
-    u64 limit = r->target == REQUEST_CALL ? c->worker->limits->body_bytes : DISCARD_BYTES;
+    u64 limit = r->target == REQUEST_CALL      ? c->worker->limits->body_bytes
+                : r->target == REQUEST_PROGRAM ? UINT64_MAX /* it reads as it goes */
+                                               : DISCARD_BYTES;
     if (r->target == REQUEST_REFUSED)
         return begin_refused_body(c);
     if (!http_body_begin(&c->parser, limit, &r->err)) {
@@ -353,7 +236,7 @@ static bool begin_body(struct conn *c)
     }
     if (c->parser.request.expects_continue && c->at == c->len) {
         buf_add_text(&c->out, HTTP_CONTINUE);
-        flush(c);
+        server_conn_flush(c);
     }
     return c->state != CONN_CLOSED;
 }
@@ -373,7 +256,7 @@ static bool read_head(struct conn *c)
     enum http_result result = http_head_parse(&c->parser, head, c->len - c->at, &r->err);
     if (result == HTTP_MORE) {
         if (is_first)
-            set_timeout(c, w->limits->head_ns);
+            server_conn_set_timeout(c, w->limits->head_ns);
         return false;
     }
     board_add(&w->board->requests, 1);
@@ -385,7 +268,17 @@ static bool read_head(struct conn *c)
     c->at += c->parser.head_len;
     c->state = CONN_BODY;
     c->since_ns = loop_now_ns(w->loop);
-    return begin_body(c);
+    if (!begin_body(c))
+        return false;
+    if (r->target == REQUEST_PROGRAM) {
+        c->state = CONN_STREAM;
+        c->body_done = false;
+        c->stream_bytes = 0;
+        c->stream_status = 0;
+        server_conn_set_timeout(c, w->limits->body_idle_ns);
+        server_request_run(r);
+    }
+    return c->state == CONN_BODY || c->state == CONN_STREAM;
 }
 
 /* A body must not fall silent, nor drip: what has come of it wins it more time, byte by byte. */
@@ -395,6 +288,46 @@ static void await_body(struct conn *c)
     u64 earned_ns = c->request.body.len * BODY_BYTE_NS;
     u64 silent_ns = loop_now_ns(c->worker->loop) + idle_ns;
     set_deadline(c, min_u64(silent_ns, c->since_ns + idle_ns + earned_ns));
+}
+
+/* The client has broken its request off, or been too slow: err of the request says how. */
+static void fail_stream(struct conn *c)
+{
+    server_request_cancel(&c->request);
+    if (c->stream_status != 0)
+        server_conn_cut(c);
+    else
+        refuse(c);
+}
+
+/* A program's body, as it comes. */
+static bool read_stream(struct conn *c)
+{
+    struct server_request *r = &c->request;
+    size_t used;
+    struct http_text data;
+    enum http_result result =
+        http_body_parse(&c->parser, c->bytes + c->at, c->len - c->at, &used, &data, &r->err);
+    c->at += used;
+    switch (result) {
+    case HTTP_MORE: server_conn_set_timeout(c, c->worker->limits->body_idle_ns); return false;
+    case HTTP_DATA:
+        r->body_bytes += data.len;
+        buf_add(&r->body, data.bytes, data.len);
+        if (!buf_ok(&r->body)) {
+            err_set(&r->err, ERR_LIMIT, ERR_NO_AT, "no memory for the request body");
+            fail_stream(c);
+            return false;
+        }
+        server_request_body_came(r, false);
+        return true;
+    case HTTP_DONE:
+        c->body_done = true;
+        server_request_body_came(r, true);
+        return false;
+    case HTTP_FAILED: fail_stream(c); return false;
+    }
+    UNREACHABLE();
 }
 
 static bool read_body(struct conn *c)
@@ -409,6 +342,7 @@ static bool read_body(struct conn *c)
     switch (result) {
     case HTTP_MORE: await_body(c); return false;
     case HTTP_DATA:
+        r->body_bytes += data.len;
         if (r->target == REQUEST_CALL)
             buf_add(&r->body, data.bytes, data.len);
         return true;
@@ -429,13 +363,17 @@ static void advance(struct conn *c)
     while (goes_on) {
         if (c->state == CONN_IDLE || c->state == CONN_HEAD)
             goes_on = read_head(c);
+        else if (c->state == CONN_STREAM)
+            goes_on = !c->body_done && read_stream(c);
         else
             goes_on = c->state == CONN_BODY && read_body(c);
     }
+    if (c->state == CONN_STREAM)
+        server_conn_watch_stream(c);
     if (c->state == CONN_IDLE || c->state == CONN_HEAD || c->state == CONN_BODY)
-        watch(c, LOOP_READ);
+        server_conn_watch(c, LOOP_READ);
     if (c->state == CONN_IDLE && c->worker->draining)
-        conn_close(c);
+        server_conn_close(c);
 }
 
 void server_conn_continue(struct conn *c)
@@ -491,14 +429,14 @@ static void receive(struct conn *c)
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (got <= 0) {
-        conn_close(c);
+        server_conn_close(c);
         return;
     }
     advance(c);
     if (c->state != CONN_CLOSED)
         keep_rest(c);
     if (!buf_ok(&c->in))
-        conn_close(c);
+        server_conn_close(c);
 }
 
 static void discard(struct conn *c)
@@ -510,7 +448,7 @@ static void discard(struct conn *c)
     if (got > 0)
         c->discarded += (u64)got;
     if (got <= 0 || c->discarded > DISCARD_BYTES)
-        conn_close(c);
+        server_conn_close(c);
 }
 
 /* ---- events ---- */
@@ -521,8 +459,16 @@ static void conn_readable(struct conn *c)
     case CONN_IDLE:
     case CONN_HEAD:
     case CONN_BODY: receive(c); return;
+    case CONN_STREAM:
+        if (server_conn_wants_body(c))
+            receive(c);
+        else
+            server_conn_watch_stream(c);
+        return;
     case CONN_CALL:
-    case CONN_SEND: watch(c, c->events & ~(u32)LOOP_READ); return; /* not before the answer */
+    case CONN_SEND:
+        server_conn_watch(c, c->events & ~(u32)LOOP_READ);
+        return; /* not before the answer */
     case CONN_LINGER: discard(c); return;
     case CONN_CLOSED: return;
     }
@@ -531,17 +477,37 @@ static void conn_readable(struct conn *c)
 static void conn_event(struct loop_watch *w, u32 events)
 {
     struct conn *c = CONTAINER_OF(w, struct conn, watch);
-    bool reads = c->state == CONN_IDLE || c->state == CONN_HEAD || c->state == CONN_BODY;
+    bool reads = c->state == CONN_IDLE || c->state == CONN_HEAD || c->state == CONN_BODY ||
+                 c->state == CONN_STREAM;
     if ((events & LOOP_HANGUP) != 0 && !(reads && (events & LOOP_READ) != 0)) {
-        conn_close(c);
+        server_conn_close(c);
         return;
     }
     if ((events & LOOP_WRITE) != 0 && c->state == CONN_SEND) {
-        send_answer(c);
+        server_conn_send_answer(c);
         server_conn_continue(c);
     }
+    if ((events & LOOP_WRITE) != 0 && c->state == CONN_STREAM)
+        server_conn_send_stream(c);
     if ((events & LOOP_READ) != 0)
         conn_readable(c);
+}
+
+static void call_timeout(struct conn *c)
+{
+    if (c->request.is_waiting && loop_now_ns(c->worker->loop) >= c->request.wall_end_ns) {
+        c->deadline_ns = UINT64_MAX;
+        server_request_expire(&c->request);
+        server_conn_continue(c);
+    } else if (c->state == CONN_STREAM &&
+               (server_conn_wants_body(c) || server_conn_waiting_bytes(c) > 0)) {
+        c->request.err = (struct err){0};
+        err_set(&c->request.err, ERR_HTTP_TIMEOUT, ERR_NO_AT,
+                "the client sends its body, or takes the answer, too slowly");
+        fail_stream(c);
+    } else if (c->state == CONN_STREAM) { /* the program has all it needs: its own clocks run */
+        server_conn_set_timeout(c, c->worker->limits->body_idle_ns);
+    }
 }
 
 static void conn_timeout(struct loop_timer *timer)
@@ -562,16 +528,11 @@ static void conn_timeout(struct loop_timer *timer)
                                       : "the request body arrives too slowly");
         refuse(c);
         return;
-    case CONN_CALL:
-        if (!c->request.is_waiting) /* it runs by now: the scheduler watches its clock */
-            return;
-        c->deadline_ns = UINT64_MAX;
-        server_request_expire(&c->request);
-        server_conn_continue(c);
-        return;
+    case CONN_STREAM:
+    case CONN_CALL: call_timeout(c); return;
     case CONN_IDLE:
     case CONN_SEND:
-    case CONN_LINGER: conn_close(c); return;
+    case CONN_LINGER: server_conn_close(c); return;
     case CONN_CLOSED: return;
     }
 }
@@ -580,18 +541,19 @@ void server_conns_drain(struct worker *w)
 {
     for (struct conn *c = w->open_conns.first; c != NULL; c = c->next)
         if (c->state == CONN_IDLE)
-            set_timeout(c, DRAIN_NS);
+            server_conn_set_timeout(c, DRAIN_NS);
 }
 
 void server_conns_destroy(struct worker *w)
 {
     struct conn *c;
     while ((c = w->open_conns.first) != NULL)
-        conn_close(c);
+        server_conn_close(c);
     while ((c = w->free_conns.first) != NULL) {
         list_remove(&w->free_conns, c);
         buf_fini(&c->in);
         buf_fini(&c->out);
+        buf_fini(&c->chunk);
         buf_fini(&c->request.body);
         buf_fini(&c->request.reply);
         free(c);

@@ -84,7 +84,7 @@ void server_endpoints_make(struct endpoint_table *table, struct served_module *m
     for (u32 i = 0; i < module_count; i++) {
         struct served_module *module = &modules[i];
         module->endpoint_at = table->count;
-        for (u32 k = 0; k < module->typed.count; k++) {
+        for (u32 k = 0; module->program == NULL && k < module->typed.count; k++) {
             const struct typed_func *func = &module->typed.funcs[k];
             if (!is_endpoint(func))
                 continue;
@@ -140,6 +140,26 @@ const struct endpoint *server_endpoint_find(const struct endpoint_table *table,
         const char *name = table->modules[i].name;
         if (text_compare((struct rt_text){name, (u32)strlen(name)}, first) == 0)
             return find_in(table, &table->modules[i], second);
+    }
+    return NULL;
+}
+
+struct served_module *server_program_find(const struct endpoint_table *table, struct http_text path,
+                                          size_t *script_len)
+{
+    char name_bytes[NAME_MAX_BYTES];
+    struct rt_text name;
+    struct http_text rest = path;
+    *script_len = 0;
+    if (table->module_count == 1)
+        return table->modules[0].program == NULL ? NULL : &table->modules[0];
+    if (!take_segment(&rest, name_bytes, &name))
+        return NULL;
+    *script_len = path.len - rest.len;
+    for (u32 i = 0; i < table->module_count; i++) {
+        struct rt_text module = {table->modules[i].name, (u32)strlen(table->modules[i].name)};
+        if (table->modules[i].program != NULL && text_compare(module, name) == 0)
+            return &table->modules[i];
     }
     return NULL;
 }

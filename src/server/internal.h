@@ -2,8 +2,11 @@
  * server/internal.h -- the parts of a worker and how they call each other:
  *
  *   worker.c    start, listening socket, drain      -> conn
- *   conn.c      one client's bytes in and out       -> request
+ *   conn.c      one client's bytes in               -> request
+ *   conn_send.c and out (server/conn.h)
  *   request.c   one request: route, instance, call  -> endpoint, page, sched; answers through conn
+ *   command.c   a program run for a request: body, response, log     -> cgi, wasi
+ *   cgi.c       what a program is told of its request
  *   endpoint.c  which exports are served where
  *   page.c      GET / as JSON and as a page for people
  *   openapi.c   GET /openapi.json
@@ -26,7 +29,8 @@ struct server_request;
 struct served_module {
     const char *name;
     struct rt_module *module;
-    struct typed_module typed; /* its callable functions */
+    struct typed_module typed;       /* its callable functions */
+    const struct rt_export *program; /* `_start`: it is a command, run for every request */
     struct rt_pool *pool;
     struct server_request *first_waiting, *last_waiting;
     u32 endpoint_at, endpoint_count; /* in the table below */
@@ -53,6 +57,11 @@ void server_endpoints_make(struct endpoint_table *table, struct served_module *m
 const struct endpoint *server_endpoint_find(const struct endpoint_table *table,
                                             struct http_text path);
 
+/* The program that a path belongs to, or NULL: in a server of one module all of them, else those
+ * that begin with its name. *script_len: bytes of the path that name the program. */
+struct served_module *server_program_find(const struct endpoint_table *table, struct http_text path,
+                                          size_t *script_len);
+
 /* Paths that a person may have meant, best first; returns how many (at most max). */
 u32 server_endpoint_nearest(const struct endpoint_table *table, struct http_text path,
                             const struct endpoint **out, u32 max);
@@ -78,6 +87,7 @@ struct conn;
 
 enum request_target {
     REQUEST_CALL,    /* a function */
+    REQUEST_PROGRAM, /* a command */
     REQUEST_INDEX,   /* GET / */
     REQUEST_OPENAPI, /* GET /openapi.json */
     REQUEST_OPTIONS, /* OPTIONS * */
@@ -99,7 +109,9 @@ struct server_request {
     struct worker *worker;
     struct conn *conn;
     enum request_target target;
+    struct served_module *module;    /* CALL, PROGRAM */
     const struct endpoint *endpoint; /* CALL */
+    struct server_command *command;  /* PROGRAM: owned */
     struct err err;                  /* REFUSED */
     const char *allow;               /* with ERR_METHOD */
     int minor;
@@ -109,6 +121,7 @@ struct server_request {
     char id[REQUEST_ID_BYTES];
     struct request_record record;
     struct buf body;
+    u64 body_bytes;  /* that have come */
     u64 wall_end_ns; /* when the answer is due */
     struct rt_instance *instance;
     struct sched_task *task;
@@ -135,8 +148,52 @@ void server_request_cancel(struct server_request *r);
 /* The wall clock of a waiting request has run out. */
 void server_request_expire(struct server_request *r);
 
+/* A program's body: more of it is in `body`, or it has ended; or its client takes more answer. */
+void server_request_body_came(struct server_request *r, bool has_ended);
+void server_request_room_made(struct server_request *r);
+
+/* Frees what a request that has ended, or was never begun, still holds. */
+void server_request_release(struct server_request *r);
+
 /* Gives the access log its line. status 0: it was never answered. */
-void server_request_log(const struct server_request *r, int status, u64 in_bytes, u64 out_bytes);
+void server_request_log(const struct server_request *r, int status, u64 out_bytes);
+
+/* ---- cgi.c ---- */
+
+struct server_cgi_request {
+    const struct http_request *request;
+    const void *head;
+    const char *script_name; /* the part of the path that names the program, as it came */
+    struct http_text path;   /* the rest of it, as it came */
+    const char *client, *id;
+};
+/* Appends "NAME=VALUE", each zero-terminated. errors: ERR_HTTP_MALFORMED (a NUL in the path),
+ * ERR_LIMIT. spec: RFC 3875 section 4.1 */
+MUST_CHECK bool server_cgi_variables(struct buf *out, const struct server_cgi_request *from,
+                                     struct err *err);
+
+/* ---- command.c ---- */
+
+/* A program's run for a request. name: its first argument. returns owned: server_command_destroy.
+ * errors: those of server_cgi_variables, ERR_LIMIT. */
+MUST_CHECK bool server_command_create(struct server_command **out, struct server_request *r,
+                                      const char *name, const struct server_cgi_request *from,
+                                      struct err *err);
+void server_command_destroy(
+    struct server_command **command); /* not while it runs; NULL is allowed */
+
+struct wasi_guest *server_command_guest(const struct server_command *command);
+bool server_command_exit(const struct server_command *command, u32 *code); /* proc_exit's */
+
+/* See server_request_body_came and server_request_room_made. */
+void server_command_body_came(struct server_command *command, bool has_ended);
+void server_command_room_made(struct server_command *command);
+
+/* The run has ended; failure NULL: well. Sends the response, or what is left of it; cuts the
+ * connection where a part of it has left and the rest must not. False: nothing has left, err says
+ * what to answer. */
+MUST_CHECK bool server_command_end(struct server_command *command, const struct err *failure,
+                                   struct err *err);
 
 /* ---- conn.c ---- */
 
@@ -154,6 +211,15 @@ bool server_conn_evict(struct worker *worker);
 /* Puts the answer on its way. Payload is borrowed; of a HEAD request it is only counted. */
 void server_conn_respond(struct conn *conn, struct http_response *response, const void *payload,
                          size_t len);
+
+/* A program's answer, piece by piece; all but the last two may be called on its fiber. How much may
+ * be added now; the head; bytes of the body, at most as many as there is room for; its end. */
+size_t server_conn_room(const struct conn *conn);
+void server_conn_stream_begin(struct conn *conn, struct http_response *response);
+void server_conn_stream_add(struct conn *conn, const void *bytes, size_t len, bool is_chunked);
+void server_conn_body_taken(struct conn *conn); /* there is room in the request's body again */
+void server_conn_stream_end(struct conn *conn, bool is_chunked);
+void server_conn_cut(struct conn *conn); /* the client sees a reset, never a mixed response */
 
 /* After an answer that came later than server_request_run: goes on to the next request. */
 void server_conn_continue(struct conn *conn);

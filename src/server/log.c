@@ -1,6 +1,7 @@
 #include "server/log.h"
 #include "base/check.h"
 #include "base/file.h"
+#include "base/text.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -284,6 +285,43 @@ static void take_timer(struct loop_timer *timer)
     flush(CONTAINER_OF(timer, struct server_log, timer));
 }
 
+/* What has been added from `before` on is a line: it stays if there was room for it. */
+static void keep_line(struct server_log *log, size_t before)
+{
+    if (!buf_ok(&log->lines)) {
+        log->lines.len = before;
+        log->lines.failed = false;
+        log->dropped += 1;
+        board_add(&log->board->log_dropped, 1);
+        return;
+    }
+    if (before == 0)
+        loop_timer_start(log->loop, &log->timer, clock_monotonic_ns() + LOG_WAIT_NS);
+}
+
+void server_log_add_text(struct server_log *log, const char *request, const char *text, size_t len)
+{
+    if (log == NULL || log->fd < 0)
+        return;
+    struct buf *out = &log->lines;
+    size_t before = out->len;
+    bool is_json = log->format == SERVER_LOG_JSON;
+    buf_add_text(out, is_json ? "{\"time\":\"" : "");
+    add_time(out, clock_real_ns());
+    buf_add_format(out, is_json ? "\",\"request\":\"%s\",\"stderr\":" : " %s stderr ", request);
+    if (is_json) {
+        buf_add_json_string(out, text, len);
+        buf_add_byte(out, '}');
+    } else {
+        size_t from = out->len;
+        buf_add(out, text, len);
+        if (buf_ok(out))
+            text_make_plain(out->bytes + from, out->len - from);
+    }
+    buf_add_byte(out, '\n');
+    keep_line(log, before);
+}
+
 void server_log_add(struct server_log *log, const struct server_log_line *line)
 {
     if (log == NULL)
@@ -294,15 +332,7 @@ void server_log_add(struct server_log *log, const struct server_log_line *line)
     }
     size_t before = log->lines.len;
     server_log_write_line(log->format, line, clock_real_ns(), &log->lines);
-    if (!buf_ok(&log->lines)) {
-        log->lines.len = before;
-        log->lines.failed = false;
-        log->dropped += 1;
-        board_add(&log->board->log_dropped, 1);
-        return;
-    }
-    if (before == 0)
-        loop_timer_start(log->loop, &log->timer, clock_monotonic_ns() + LOG_WAIT_NS);
+    keep_line(log, before);
     if (log->lines.len >= LOG_BATCH && !log->is_blocked)
         flush(log);
 }

@@ -57,5 +57,9 @@ struct server_log *server_log_create(enum server_log_format format, int fd, stru
 /* Writes what is left, waiting at most a second in all. NULL is allowed. */
 void server_log_destroy(struct server_log **log);
 
+/* Adds a line that a program wrote to its standard error while it ran for this request: time,
+ * request id, "stderr", the text. NULL is allowed: there is no log. */
+void server_log_add_text(struct server_log *log, const char *request, const char *text, size_t len);
+
 /* Adds a line. NULL is allowed: there is no log. */
 void server_log_add(struct server_log *log, const struct server_log_line *line);

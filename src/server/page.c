@@ -58,8 +58,20 @@ void server_index_json(const struct endpoint_table *table, struct buf *out)
         buf_add_text(out, i == 0 ? "\n" : ",\n");
         add_json_endpoint(&table->endpoints[i], &text, out);
     }
+    for (u32 i = 0; i < table->module_count; i++)
+        if (table->modules[i].program != NULL)
+            buf_add_format(out, "%s\n{\"path\":\"/%s\",\"program\":true}",
+                           out->bytes[out->len - 1] == '[' ? "" : ",", table->modules[i].name);
     buf_add_text(out, "]}\n");
     buf_fini(&text);
+}
+
+static u32 count_programs(const struct endpoint_table *table)
+{
+    u32 count = 0;
+    for (u32 i = 0; i < table->module_count; i++)
+        count += table->modules[i].program != NULL;
+    return count;
 }
 
 /* ---- for a terminal ---- */
@@ -84,7 +96,12 @@ void server_index_curl(const struct endpoint_table *table, const char *url, stru
     }
     if (table->count > CURL_LINES_MAX)
         buf_add_format(out, "  and %u more: curl %s/\n", table->count - CURL_LINES_MAX, url);
-    if (table->count == 0)
+    for (u32 i = 0; i < table->module_count; i++)
+        if (table->modules[i].program != NULL)
+            buf_add_format(out, "  curl --data-binary @- %s/%s   # runs the program %s\n", url,
+                           table->module_count == 1 ? "" : table->modules[i].name,
+                           table->modules[i].name);
+    if (table->count == 0 && count_programs(table) == 0)
         buf_add_text(out, NOTHING_TO_CALL "\n");
 }
 
@@ -220,7 +237,11 @@ void server_index_html(const struct endpoint_table *table, struct buf *out)
     buf_add_text(out, page_begin);
     for (u32 i = 0; i < table->count; i++)
         add_form(&table->endpoints[i], &text, out);
-    if (table->count == 0)
+    for (u32 i = 0; i < table->module_count; i++)
+        if (table->modules[i].program != NULL)
+            buf_add_format(out, "<p>The program <code>/%s</code> runs once for a request.</p>\n",
+                           table->modules[i].name);
+    if (table->count == 0 && count_programs(table) == 0)
         buf_add_text(out, "<p>" NOTHING_TO_CALL "</p>\n");
     buf_add_text(out, page_end);
     buf_fini(&text);

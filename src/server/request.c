@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "server/internal.h"
+#include <stdio.h>
 #include <string.h>
 
 #define JSON          "application/json"
@@ -26,6 +27,8 @@ void server_request_begin(struct server_request *r)
     r->record.path_len = 0;
     r->record.is_cut = false;
     r->endpoint = NULL;
+    r->module = NULL;
+    r->body_bytes = 0;
     r->allow = NULL;
     r->minor = 1;
     r->is_head = r->keep_alive = r->wants_html = r->wants_raw = false;
@@ -104,6 +107,30 @@ static void refuse_path(struct server_request *r, struct http_text path)
     refuse(r);
 }
 
+/* False: no program serves this path. */
+static bool route_program(struct server_request *r, const struct http_request *request,
+                          const void *head, struct http_text path)
+{
+    char script[HTTP_MAX_REQUEST_LINE];
+    size_t script_len;
+    r->module = server_program_find(&r->worker->table, path, &script_len);
+    if (r->module == NULL)
+        return false;
+    snprintf(script, sizeof script, "%.*s", (int)script_len, path.bytes);
+    const struct server_cgi_request from = {
+        .request = request,
+        .head = head,
+        .script_name = script,
+        .path = {path.bytes + script_len, path.len - script_len},
+        .client = server_conn_client(r->conn),
+        .id = r->id,
+    };
+    r->target = REQUEST_PROGRAM;
+    if (!server_command_create(&r->command, r, r->module->name, &from, &r->err))
+        refuse(r);
+    return true;
+}
+
 static void record_head(struct request_record *record, enum http_method method,
                         struct http_text path)
 {
@@ -127,6 +154,8 @@ void server_request_route(struct server_request *r, const struct http_parser *pa
         r->target = REQUEST_OPTIONS;
         return;
     }
+    if (route_program(r, request, head, path))
+        return;
     if (path.len == 0 || (path.len == 1 && path.bytes[0] == '/')) {
         route_document(r, REQUEST_INDEX, request->method);
         return;
@@ -147,6 +176,7 @@ void server_request_route(struct server_request *r, const struct http_parser *pa
     } else if (!check_body_type(r, request, head)) {
         refuse(r);
     } else {
+        r->module = r->endpoint->module;
         r->wants_raw = typed_returns_raw(r->endpoint->func) &&
                        http_list_has(http_request_field(request, head, "accept"), TYPED_RAW_TYPE);
     }
@@ -272,14 +302,37 @@ static void answer_results(struct server_request *r, const union abi_value *resu
         answer_values(r, results);
 }
 
-static void answer_trap(struct server_request *r, const struct rt_trap *trap)
+static void take_trap(struct server_request *r, const struct rt_trap *trap, struct err *err)
 {
     struct scoreboard_worker *board = r->worker->board;
-    struct err err = {0};
     bool is_deadline = trap->kind == ABI_TRAP_CPU_LIMIT || trap->kind == ABI_TRAP_WALL_LIMIT;
     board_add(is_deadline ? &board->deadlines : &board->traps, 1);
-    err_set(&err, is_deadline ? ERR_DEADLINE : ERR_TRAP, ERR_NO_AT, "%s", trap->message);
+    r->record.outcome = trap->code;
+    err_set(err, is_deadline ? ERR_DEADLINE : ERR_TRAP, ERR_NO_AT, "%s", trap->message);
+}
+
+static void answer_trap(struct server_request *r, const struct rt_trap *trap)
+{
+    struct err err = {0};
+    take_trap(r, trap, &err);
     answer_error(r, &err, trap);
+}
+
+/* A program's end: by returning, by proc_exit (a trap of that kind), or by a real trap. */
+static void answer_program(struct server_request *r, const struct rt_trap *trap)
+{
+    struct err failure = {0}, err = {0};
+    u32 code;
+    if (trap != NULL && trap->kind == ABI_TRAP_EXIT)
+        trap = NULL;
+    if (trap != NULL) {
+        take_trap(r, trap, &failure);
+    } else if (server_command_exit(r->command, &code) && code != 0) {
+        err_set(&failure, ERR_EXIT_CODE, ERR_NO_AT, "the program ended with exit code %u", code);
+        r->record.outcome = err_code_text(ERR_EXIT_CODE);
+    }
+    if (!server_command_end(r->command, failure.code == ERR_NONE ? NULL : &failure, &err))
+        answer_error(r, &err, trap);
 }
 
 void server_request_refuse(struct server_request *r)
@@ -293,7 +346,7 @@ void server_request_refuse(struct server_request *r)
 
 static void wait_add(struct server_request *r)
 {
-    struct served_module *module = r->endpoint->module;
+    struct served_module *module = r->module;
     r->is_waiting = true;
     r->next_waiting = NULL;
     r->prev_waiting = module->last_waiting;
@@ -308,7 +361,7 @@ static void wait_add(struct server_request *r)
 
 static void wait_remove(struct server_request *r)
 {
-    struct served_module *module = r->endpoint->module;
+    struct served_module *module = r->module;
     if (r->prev_waiting != NULL)
         r->prev_waiting->next_waiting = r->next_waiting;
     else
@@ -342,28 +395,35 @@ static void prepare_driver(struct server_request *r, struct sched_call *call)
     call->driver_arg = &r->call;
 }
 
+/* What to call; a function of numbers gets its arguments now. */
+static bool prepare_call(struct server_request *r, struct sched_call *call, struct err *err)
+{
+    if (r->target == REQUEST_PROGRAM) {
+        call->func = r->module->program->index;
+        call->guest = server_command_guest(r->command);
+        return true;
+    }
+    call->func = r->endpoint->func->exported->index;
+    if (r->endpoint->func->needs_driver) {
+        prepare_driver(r, call);
+        return true;
+    }
+    call->args = r->worker->values;
+    return typed_values_read(r->endpoint->func, r->body.bytes, r->body.len, r->worker->values, err);
+}
+
 /* Takes an instance and starts the call. ERR_BUSY: there is none; nothing was started. */
 static bool call_start(struct server_request *r, u64 now, struct err *err)
 {
     struct worker *w = r->worker;
-    const struct endpoint *endpoint = r->endpoint;
-    const struct typed_func *func = endpoint->func;
     CHECK(now < r->wall_end_ns);
-    if ((!func->needs_driver &&
-         !typed_values_read(func, r->body.bytes, r->body.len, w->values, err)) ||
-        !rt_pool_take(endpoint->module->pool, &r->instance, err))
+    struct sched_call call = {
+        .cpu_ns = w->limits->cpu_ns, .wall_ns = r->wall_end_ns - now, .done = call_done, .arg = r};
+    if (!prepare_call(r, &call, err) || !rt_pool_take(r->module->pool, &r->instance, err))
         return false;
-    struct sched_call call = {.instance = r->instance,
-                              .func = func->exported->index,
-                              .args = w->values,
-                              .cpu_ns = w->limits->cpu_ns,
-                              .wall_ns = r->wall_end_ns - now,
-                              .done = call_done,
-                              .arg = r};
-    if (func->needs_driver)
-        prepare_driver(r, &call);
+    call.instance = r->instance;
     if (!sched_start(w->sched, &call, &r->task, err)) {
-        rt_pool_release(endpoint->module->pool, &r->instance);
+        rt_pool_release(r->module->pool, &r->instance);
         return false;
     }
     return true;
@@ -407,14 +467,16 @@ static void call_done(void *arg, const struct sched_result *result)
     struct server_request *r = arg;
     struct worker *w = r->worker;
     struct conn *conn = r->conn;
-    struct served_module *module = r->endpoint->module;
+    struct served_module *module = r->module;
     struct rt_instance *instance = r->instance;
     bool is_cancelled = result->trap != NULL && result->trap->kind == ABI_TRAP_CANCELLED;
     r->task = NULL;
     r->instance = NULL;
     r->record.cpu_ns = result->cpu_ns;
     board_add(&w->board->guest_cpu_ns, result->cpu_ns);
-    if (result->trap == NULL)
+    if (r->command != NULL && !is_cancelled)
+        answer_program(r, result->trap);
+    else if (result->trap == NULL)
         answer_results(r, result->results);
     else if (!is_cancelled)
         answer_trap(r, result->trap);
@@ -433,7 +495,7 @@ static void run_call(struct server_request *r)
     r->wall_end_ns = now + w->limits->wall_ns;
     if (!buf_ok(&r->body)) {
         err_set(&err, ERR_LIMIT, ERR_NO_AT, "no memory for the request body");
-    } else if (r->endpoint->module->first_waiting == NULL && call_start(r, now, &err)) {
+    } else if (r->module->first_waiting == NULL && call_start(r, now, &err)) {
         count_in_flight(w);
         return;
     }
@@ -454,7 +516,8 @@ static void run_call(struct server_request *r)
 void server_request_run(struct server_request *r)
 {
     switch (r->target) {
-    case REQUEST_CALL: run_call(r); return;
+    case REQUEST_CALL:
+    case REQUEST_PROGRAM: run_call(r); return;
     case REQUEST_INDEX: answer_index(r); return;
     case REQUEST_OPENAPI: answer_openapi(r); return;
     case REQUEST_OPTIONS:
@@ -475,6 +538,24 @@ void server_request_cancel(struct server_request *r)
     count_in_flight(r->worker);
 }
 
+void server_request_body_came(struct server_request *r, bool has_ended)
+{
+    if (r->command != NULL)
+        server_command_body_came(r->command, has_ended);
+}
+
+void server_request_room_made(struct server_request *r)
+{
+    if (r->command != NULL)
+        server_command_room_made(r->command);
+}
+
+void server_request_release(struct server_request *r)
+{
+    CHECK(r->task == NULL);
+    server_command_destroy(&r->command);
+}
+
 void server_request_expire(struct server_request *r)
 {
     struct err err = {0};
@@ -485,7 +566,7 @@ void server_request_expire(struct server_request *r)
     answer_error(r, &err, NULL);
 }
 
-void server_request_log(const struct server_request *r, int status, u64 in_bytes, u64 out_bytes)
+void server_request_log(const struct server_request *r, int status, u64 out_bytes)
 {
     const struct request_record *record = &r->record;
     struct server_log_line line = {
@@ -497,7 +578,7 @@ void server_request_log(const struct server_request *r, int status, u64 in_bytes
         .path_len = record->path_len,
         .is_cut = record->is_cut,
         .status = status,
-        .in_bytes = in_bytes,
+        .in_bytes = r->body_bytes,
         .out_bytes = out_bytes,
         .cpu_ns = record->cpu_ns,
     };

@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "server/internal.h"
+#include "wasi/wasi.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -162,6 +163,15 @@ static bool type_module(struct worker *w, struct served_module *module,
     return typed_module_make(&module->typed, module->module, from->signature, file, &w->arena, err);
 }
 
+/* `_start`, if the module is a program: WASI calls it a command. */
+static const struct rt_export *find_program(const struct rt_module *module)
+{
+    const struct rt_export *start = rt_module_export_find(module, "_start", strlen("_start"));
+    bool fits = start != NULL && start->type != NULL && start->type->param_count == 0 &&
+                start->type->result_count == 0;
+    return fits ? start : NULL;
+}
+
 static bool load_modules(struct worker *w, struct err *err)
 {
     const struct server_worker_config *config = w->config;
@@ -178,6 +188,7 @@ static bool load_modules(struct worker *w, struct err *err)
             !type_module(w, module, from, err) ||
             !rt_pool_create(&module->pool, module->module, (u32)w->limits->instances, err))
             return err_context(err, "%s", from->name);
+        module->program = find_program(module->module);
     }
     return true;
 }
@@ -222,8 +233,10 @@ static bool start(struct worker *w, struct err *err)
     if (w->spare_fd < 0)
         return err_sys(err, "cannot open /dev/null");
     if (!rt_engine_create(&w->engine, &engine, err) || !loop_create(&w->loop, err) ||
-        !sched_create(&w->sched, w->engine, w->loop, &sched, err) || !watch_signals(w, err) ||
-        !load_modules(w, err))
+        !sched_create(&w->sched, w->engine, w->loop, &sched, err) || !watch_signals(w, err))
+        return false;
+    wasi_host_add(w->engine);
+    if (!load_modules(w, err))
         return false;
     make_index(w);
     random_bytes(&w->id_high, sizeof w->id_high);

@@ -1,0 +1,317 @@
+/*
+ * server/command.c -- a program run once for a request: the body is its standard input as it
+ * arrives, its standard output becomes the response, its standard error goes to the log.
+ *
+ * The response is held back until the program has ended or has written HELD_MAX bytes: until then
+ * any failure becomes a clean error. From then on it is streamed, and a failure cuts the
+ * connection. Streams are called on the guest's fiber: nothing there may end the request.
+ */
+#include "base/check.h"
+#include "server/internal.h"
+#include "wasi/wasi.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define HELD_MAX      (32 * KIB) /* a head of HTTP_MAX_PROGRAM_HEAD and as much again */
+#define VARIABLES_MAX (64 * KIB) /* of the head of a request, which HTTP_MAX_HEAD bounds */
+#define COMPLAINT_MAX 1024       /* bytes of a line of standard error; the rest is another line */
+#define OCTETS        "application/octet-stream"
+
+enum { FD_IN, FD_OUT, FD_ERROR };
+
+struct server_command {
+    struct server_request *request;
+    struct wasi_guest *guest;
+    struct buf variables; /* "NAME=VALUE", zero-terminated, one after the other */
+    const char *args[1];
+    const char *env[HTTP_MAX_FIELDS + 16];
+    u32 env_count;
+    struct wasi_stream in, out, error;
+    size_t taken;    /* of the request's body buffer */
+    bool body_ended; /* nothing will be added to it */
+    struct buf held; /* output before the commit point */
+    struct http_cgi cgi;
+    bool is_committed, is_broken;
+    struct err err; /* is_broken: why */
+    enum http_framing framing;
+    u64 left; /* bytes of a body of HTTP_LENGTH that are missing */
+    struct buf complaint;
+};
+
+/* ---- standard input ---- */
+
+static enum wasi_errno in_read(struct wasi_stream *stream, void *bytes, size_t len, size_t *done)
+{
+    struct server_command *command = CONTAINER_OF(stream, struct server_command, in);
+    struct buf *body = &command->request->body;
+    size_t there = body->len - command->taken;
+    *done = 0;
+    if (there == 0)
+        return command->body_ended ? WASI_SUCCESS : WASI_AGAIN;
+    *done = (size_t)min_u64(len, there);
+    memcpy(bytes, body->bytes + command->taken, *done);
+    command->taken += *done;
+    if (command->taken == body->len) {
+        buf_clear(body);
+        command->taken = 0;
+        server_conn_body_taken(command->request->conn);
+    }
+    return WASI_SUCCESS;
+}
+
+static bool in_is_ready(struct wasi_stream *stream, enum wasi_direction direction)
+{
+    const struct server_command *command = CONTAINER_OF(stream, struct server_command, in);
+    (void)direction;
+    return command->body_ended || command->request->body.len > command->taken;
+}
+
+/* ---- standard output ---- */
+
+static bool break_off(struct server_command *command, const char *text)
+{
+    command->is_broken = true;
+    return err_set(&command->err, ERR_RESPONSE, ERR_NO_AT, "%s", text);
+}
+
+/* What of the body leaves: none of a response without one. */
+static bool add_body(struct server_command *command, const u8 *bytes, size_t len)
+{
+    struct conn *conn = command->request->conn;
+    if (command->framing == HTTP_LENGTH) {
+        if (len > command->left)
+            return break_off(command, "the program wrote more than its Content-Length says");
+        command->left -= len;
+    }
+    if (!command->request->is_head && command->framing != HTTP_NO_BODY)
+        server_conn_stream_add(conn, bytes, len, command->framing == HTTP_CHUNKED);
+    return true;
+}
+
+static struct http_response make_response(const struct server_command *command)
+{
+    return (struct http_response){
+        .status = command->cgi.status,
+        .content_type = command->cgi.head_len == 0 ? OCTETS : NULL,
+        .framing = command->framing,
+        .content_length = command->cgi.content_length,
+        .head = command->held.bytes,
+        .fields = command->cgi.fields,
+        .field_count = command->cgi.field_count,
+        .request_id = command->request->id,
+    };
+}
+
+static bool has_no_body(int status)
+{
+    return status == 204 || status == 304;
+}
+
+/* The commit point: the head leaves, and what was held back. */
+static bool commit(struct server_command *command)
+{
+    struct server_request *r = command->request;
+    enum http_result result =
+        http_cgi_parse(&command->cgi, command->held.bytes, command->held.len, true, &command->err);
+    if (result == HTTP_FAILED) {
+        command->is_broken = true;
+        return false;
+    }
+    command->left = command->cgi.content_length;
+    command->framing = has_no_body(command->cgi.status) ? HTTP_NO_BODY
+                       : command->cgi.has_length        ? HTTP_LENGTH
+                       : r->minor == 1                  ? HTTP_CHUNKED
+                                                        : HTTP_UNTIL_CLOSE;
+    size_t head_len = command->cgi.head_len;
+    if (command->framing == HTTP_LENGTH && command->held.len - head_len > command->left)
+        return break_off(command, "the program wrote more than its Content-Length says");
+    struct http_response response = make_response(command);
+    command->is_committed = true;
+    server_conn_stream_begin(r->conn, &response);
+    bool ok = add_body(command, command->held.bytes + head_len, command->held.len - head_len);
+    buf_fini(&command->held);
+    return ok;
+}
+
+static enum wasi_errno out_write(struct wasi_stream *stream, const void *bytes, size_t len,
+                                 size_t *done)
+{
+    struct server_command *command = CONTAINER_OF(stream, struct server_command, out);
+    *done = 0;
+    if (command->is_broken)
+        return WASI_IO;
+    if (command->is_committed) {
+        size_t room = server_conn_room(command->request->conn);
+        if (room == 0)
+            return WASI_AGAIN;
+        *done = (size_t)min_u64(len, room);
+        return add_body(command, bytes, *done) ? WASI_SUCCESS : WASI_IO;
+    }
+    *done = (size_t)min_u64(len, HELD_MAX - command->held.len);
+    buf_add(&command->held, bytes, *done);
+    if (!buf_ok(&command->held))
+        return WASI_NOMEM;
+    bool is_full = command->held.len == HELD_MAX;
+    return !is_full || commit(command) ? WASI_SUCCESS : WASI_IO;
+}
+
+static bool out_is_ready(struct wasi_stream *stream, enum wasi_direction direction)
+{
+    const struct server_command *command = CONTAINER_OF(stream, struct server_command, out);
+    (void)direction;
+    return !command->is_committed || command->is_broken ||
+           server_conn_room(command->request->conn) > 0;
+}
+
+/* ---- standard error: lines of the log ---- */
+
+static void complain(struct server_command *command)
+{
+    if (command->complaint.len > 0)
+        server_log_add_text(command->request->worker->log, command->request->id,
+                            (const char *)command->complaint.bytes, command->complaint.len);
+    buf_clear(&command->complaint);
+}
+
+static enum wasi_errno error_write(struct wasi_stream *stream, const void *bytes, size_t len,
+                                   size_t *done)
+{
+    struct server_command *command = CONTAINER_OF(stream, struct server_command, error);
+    const u8 *text = bytes;
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '\n' || command->complaint.len == COMPLAINT_MAX)
+            complain(command);
+        if (text[i] != '\n')
+            buf_add_byte(&command->complaint, text[i]);
+    }
+    *done = len;
+    return WASI_SUCCESS;
+}
+
+static bool error_is_ready(struct wasi_stream *stream, enum wasi_direction direction)
+{
+    (void)stream;
+    (void)direction;
+    return true;
+}
+
+/* ---- a run ---- */
+
+static const struct wasi_stream_ops in_ops = {.read = in_read, .is_ready = in_is_ready};
+static const struct wasi_stream_ops out_ops = {.write = out_write, .is_ready = out_is_ready};
+static const struct wasi_stream_ops error_ops = {.write = error_write, .is_ready = error_is_ready};
+
+static bool make_guest(struct server_command *command, const char *name, struct err *err)
+{
+    command->args[0] = name;
+    for (size_t at = 0; at < command->variables.len && command->env_count < COUNT_OF(command->env);
+         at += strlen((const char *)command->variables.bytes + at) + 1)
+        command->env[command->env_count++] = (const char *)command->variables.bytes + at;
+    const struct wasi_options options = {.args = command->args,
+                                         .arg_count = 1,
+                                         .env = command->env,
+                                         .env_count = command->env_count};
+    return wasi_guest_create(&command->guest, &options, err) &&
+           wasi_guest_add_stream(command->guest, FD_IN, &command->in, err) &&
+           wasi_guest_add_stream(command->guest, FD_OUT, &command->out, err) &&
+           wasi_guest_add_stream(command->guest, FD_ERROR, &command->error, err);
+}
+
+bool server_command_create(struct server_command **out, struct server_request *r, const char *name,
+                           const struct server_cgi_request *from, struct err *err)
+{
+    struct server_command *command = calloc(1, sizeof *command);
+    if (command == NULL)
+        return err_set(err, ERR_LIMIT, ERR_NO_AT, "no memory for a program");
+    command->request = r;
+    command->in.ops = &in_ops;
+    command->out.ops = &out_ops;
+    command->error.ops = &error_ops;
+    buf_init(&command->variables, VARIABLES_MAX);
+    buf_init(&command->held, HELD_MAX);
+    buf_init(&command->complaint, COMPLAINT_MAX);
+    if (!server_cgi_variables(&command->variables, from, err) || !make_guest(command, name, err)) {
+        server_command_destroy(&command);
+        return false;
+    }
+    *out = command;
+    return true;
+}
+
+void server_command_destroy(struct server_command **at)
+{
+    struct server_command *command = *at;
+    *at = NULL;
+    if (command == NULL)
+        return;
+    complain(command);
+    wasi_guest_destroy(&command->guest);
+    buf_fini(&command->variables);
+    buf_fini(&command->held);
+    buf_fini(&command->complaint);
+    free(command);
+}
+
+struct wasi_guest *server_command_guest(const struct server_command *command)
+{
+    return command->guest;
+}
+
+void server_command_body_came(struct server_command *command, bool has_ended)
+{
+    command->body_ended |= has_ended;
+    wasi_stream_wake(&command->in);
+}
+
+void server_command_room_made(struct server_command *command)
+{
+    wasi_stream_wake(&command->out);
+}
+
+/* All of the output is there and none has left: the response tells its length. */
+static bool answer_held(struct server_command *command, struct err *err)
+{
+    enum http_result result =
+        http_cgi_parse(&command->cgi, command->held.bytes, command->held.len, true, err);
+    size_t len = command->held.len - command->cgi.head_len;
+    if (result == HTTP_FAILED)
+        return false;
+    if (command->cgi.has_length && command->request->is_head)
+        len = (size_t)command->cgi.content_length;
+    if (command->cgi.has_length && command->cgi.content_length != len)
+        return err_set(err, ERR_RESPONSE, ERR_NO_AT,
+                       "the program's Content-Length is %llu, its body has %zu bytes",
+                       (unsigned long long)command->cgi.content_length, len);
+    command->framing = has_no_body(command->cgi.status) ? HTTP_NO_BODY : HTTP_LENGTH;
+    if (command->framing == HTTP_NO_BODY)
+        len = 0;
+    struct http_response response = make_response(command);
+    server_conn_respond(command->request->conn, &response,
+                        command->held.bytes + command->cgi.head_len, len);
+    return true;
+}
+
+bool server_command_end(struct server_command *command, const struct err *failure, struct err *err)
+{
+    struct server_request *r = command->request;
+    if (command->is_committed) {
+        bool is_short = command->framing == HTTP_LENGTH && command->left > 0 && !r->is_head;
+        if (failure != NULL || command->is_broken || is_short) {
+            server_conn_cut(r->conn);
+            return true;
+        }
+        server_conn_stream_end(r->conn, command->framing == HTTP_CHUNKED && !r->is_head);
+        return true;
+    }
+    if (command->is_broken)
+        failure = &command->err;
+    if (failure == NULL)
+        return answer_held(command, err);
+    *err = *failure;
+    return false;
+}
+
+bool server_command_exit(const struct server_command *command, u32 *code)
+{
+    return wasi_guest_has_exited(command->guest, code);
+}

@@ -1,0 +1,225 @@
+/*
+ * served.c -- a program that is run for HTTP requests: the query says what it does with one. It
+ * speaks WASI preview 1 directly, so that nothing but clang is needed to build it.
+ */
+#define WASI(name)   __attribute__((import_module("wasi_snapshot_preview1"), import_name(#name)))
+#define EXPORT(name) __attribute__((export_name(#name)))
+
+typedef unsigned char u8;
+typedef unsigned u32;
+
+struct part {
+    const void *bytes;
+    u32 len;
+};
+
+WASI(environ_sizes_get) u32 environ_sizes_get(u32 *count, u32 *len);
+WASI(environ_get) u32 environ_get(char **env, char *texts);
+WASI(fd_read) u32 fd_read(u32 fd, const struct part *parts, u32 count, u32 *done);
+WASI(fd_write) u32 fd_write(u32 fd, const struct part *parts, u32 count, u32 *done);
+WASI(proc_exit) __attribute__((noreturn)) void proc_exit(u32 code);
+
+static char *env[256], texts[65536];
+static u8 buffer[16384];
+static u32 env_count;
+
+static u32 text_len(const char *text)
+{
+    u32 len = 0;
+    for (; text[len] != 0; len++)
+        __asm__ volatile(""); /* no strlen is made of it: there is none */
+    return len;
+}
+
+static u32 read_some(void)
+{
+    u32 done;
+    struct part part = {buffer, sizeof buffer};
+    if (fd_read(0, &part, 1, &done) != 0)
+        proc_exit(100);
+    return done;
+}
+
+/* All of it; a refusal ends the program. */
+static void put_bytes(u32 fd, const void *bytes, u32 len)
+{
+    while (len > 0) {
+        u32 done;
+        struct part part = {bytes, len};
+        if (fd_write(fd, &part, 1, &done) != 0)
+            proc_exit(101);
+        bytes = (const u8 *)bytes + done;
+        len -= done;
+    }
+}
+
+static void put(const char *text)
+{
+    put_bytes(1, text, text_len(text));
+}
+
+static const char *variable(const char *name)
+{
+    u32 len = text_len(name);
+    for (u32 i = 0; i < env_count; i++) {
+        u32 k = 0;
+        while (k < len && env[i][k] == name[k])
+            k++;
+        if (k == len && env[i][k] == '=')
+            return env[i] + len + 1;
+    }
+    return "";
+}
+
+static void upper(void)
+{
+    for (u32 len; (len = read_some()) > 0; put_bytes(1, buffer, len))
+        for (u32 i = 0; i < len; i++)
+            if (buffer[i] >= 'a' && buffer[i] <= 'z')
+                buffer[i] -= 'a' - 'A';
+}
+
+static void tell_env(void)
+{
+    put("Content-Type: text/plain\n\n");
+    for (u32 i = 0; i < env_count; i++) {
+        put(env[i]);
+        put("\n");
+    }
+}
+
+/* 1 MiB of lines. */
+static void much(void)
+{
+    for (u32 i = 0; i < 65536; i++)
+        put("0123456789abcde\n");
+}
+
+static void fields(void)
+{
+    put("Status: 200\n");
+    for (u32 i = 0; i < 100000; i++)
+        put("a: b\n");
+    put("\n");
+}
+
+static void spin(void)
+{
+    for (volatile u32 i = 0;; i++) {
+    }
+}
+
+/* What is read is thrown away, and then something is said. */
+static void late_reply(void)
+{
+    while (read_some() > 0) {
+    }
+    put("done");
+}
+
+static void complain(void)
+{
+    static const char text[] = "first line\nsecond \x1b[31mline\nunfinished";
+    put_bytes(2, text, sizeof text - 1);
+    put("ok");
+}
+
+static void much_and_trap(void)
+{
+    much();
+    __builtin_trap();
+}
+
+static void much_and_exit(void)
+{
+    much();
+    proc_exit(3);
+}
+
+static void long_head(void)
+{
+    put("Content-Type: a/b\nContent-Length: 1048576\n\n");
+    much();
+}
+
+static void short_body(void)
+{
+    put("Content-Type: a/b\nContent-Length: 2000000\n\n");
+    much();
+}
+
+static void long_body(void)
+{
+    put("Content-Type: a/b\nContent-Length: 100000\n\n");
+    much();
+}
+
+static void trap(void)
+{
+    put("something");
+    __builtin_trap();
+}
+
+static void exit_7(void)
+{
+    put("something");
+    proc_exit(7);
+}
+
+static const struct {
+    const char *query;
+    void (*run)(void);
+    const char *output; /* where there is nothing to run */
+} cases[] = {
+    {"upper", upper, 0},
+    {"env", tell_env, 0},
+    {"much", much, 0},
+    {"fields", fields, 0},
+    {"spin", spin, 0},
+    {"late", late_reply, 0},
+    {"complain", complain, 0},
+    {"much-and-trap", much_and_trap, 0},
+    {"much-and-exit", much_and_exit, 0},
+    {"length", long_head, 0},
+    {"short", short_body, 0},
+    {"long", long_body, 0},
+    {"trap", trap, 0},
+    {"exit", exit_7, 0},
+    {"nothing", 0, ""},
+    {"plain", 0, "hello\n"},
+    {"status", 0, "Status: 404 Gone Fishing\r\nX-Name: value\r\n\r\nnot here"},
+    {"location", 0, "Location: /there\n\n"},
+    {"no-content", 0, "Status: 204\n\nignored"},
+    {"mismatch", 0, "Content-Type: a/b\nContent-Length: 4\n\nabc"},
+    {"inject", 0, "Content-Type: a/b\nX: y\rSet-Cookie: z\n\nabc"},
+    {"chunked", 0, "Content-Type: a/b\nTransfer-Encoding: chunked\n\n0\r\n\r\n"},
+    {"two-lengths", 0, "Content-Type: a/b\nContent-Length: 3\nContent-Length: 3\n\nabc"},
+    {"early", 0, "Status: 100\n\n"},
+};
+
+static int is(const char *a, const char *b)
+{
+    u32 i = 0;
+    while (a[i] != 0 && a[i] == b[i])
+        i++;
+    return a[i] == b[i];
+}
+
+EXPORT(_start) void start(void)
+{
+    u32 len;
+    if (environ_sizes_get(&env_count, &len) != 0 || env_count > 256 || len > sizeof texts ||
+        environ_get(env, texts) != 0)
+        proc_exit(102);
+    const char *query = variable("QUERY_STRING");
+    for (u32 i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        if (!is(cases[i].query, query))
+            continue;
+        if (cases[i].run != 0)
+            cases[i].run();
+        else
+            put(cases[i].output);
+        return;
+    }
+    proc_exit(103);
+}
