@@ -24,7 +24,8 @@ static const struct rt_host_func host_funcs[] = {
 static const struct rt_host_func unstable_funcs[] = {
 #define UNSTABLE_SAME(field, signature, params, flags)                                             \
     {"wasi_unstable", #field, #signature, params, flags, (rt_host_code *)wasi_p1_##field},
-#define UNSTABLE_OTHER(field, signature, params, flags)
+#define UNSTABLE_OTHER(field, signature, params, flags)                                            \
+    {"wasi_unstable", #field, #signature, params, flags, (rt_host_code *)wasi_unstable_##field},
 #define UNSTABLE_NONE(field, signature, params, flags)
 #define HOST(field, signature, params, flags, unstable)                                            \
     UNSTABLE_##unstable(field, signature, params, flags)

@@ -64,6 +64,7 @@ enum wasi_clock {
 #define WASI_FILESTAT_BYTES 64u
 #define WASI_DIRENT_BYTES   24u
 #define WASI_SUB_BYTES      48u
+#define WASI_SUB_MAX        56u /* of wasi_unstable */
 #define WASI_EVENT_BYTES    32u
 
 /* --- bounds ------------------------------------------------------------------------------------
@@ -232,3 +233,21 @@ typedef u32 host_iiiiiIIii_i(struct rt_instance *, u32, u32, u32, u32, u32, u64,
 #define HOST(field, signature, params, flags, unstable) host_##signature wasi_p1_##field;
 #include "wasi/p1.def"
 #undef HOST
+
+/* --- unstable.c: those that the older module had otherwise -------------------------------------
+ */
+
+host_iIii_i wasi_unstable_fd_seek;
+host_ii_i wasi_unstable_fd_filestat_get;
+host_iiiii_i wasi_unstable_path_filestat_get;
+host_iiii_i wasi_unstable_poll_oneoff;
+/* What they share with their successors. */
+u32 wasi_fd_stat(struct rt_instance *instance, u32 number, struct wasi_stat *out);
+u32 wasi_path_stat(struct rt_instance *instance, u32 fd, u32 lookup, u32 path, u32 path_len,
+                   struct wasi_stat *out);
+struct wasi_poll_layout { /* of a subscription, in bytes */
+    u32 size;
+    u32 clock; /* where the clock's id is; its timeout is 8 behind it, its flags 24 */
+};
+u32 wasi_poll(struct rt_instance *instance, u32 in, u32 out, u32 count, u32 nevents,
+              const struct wasi_poll_layout *layout);

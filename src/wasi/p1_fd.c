@@ -174,7 +174,7 @@ bool wasi_store_filestat(struct rt_instance *instance, u32 addr, const struct wa
     return wasi_store(instance, addr, out, sizeof out);
 }
 
-u32 wasi_p1_fd_filestat_get(struct rt_instance *instance, u32 number, u32 stat)
+u32 wasi_fd_stat(struct rt_instance *instance, u32 number, struct wasi_stat *out)
 {
     struct wasi_op op = {.request.kind = WASI_OP_STAT};
     struct wasi_fd *fd;
@@ -188,7 +188,17 @@ u32 wasi_p1_fd_filestat_get(struct rt_instance *instance, u32 number, u32 stat)
             return error;
         op.reply.stat.filetype = fd->filetype; /* kinds of socket are told apart */
     }
-    return wasi_store_filestat(instance, stat, &op.reply.stat) ? WASI_SUCCESS : WASI_FAULT;
+    *out = op.reply.stat;
+    return WASI_SUCCESS;
+}
+
+u32 wasi_p1_fd_filestat_get(struct rt_instance *instance, u32 number, u32 stat)
+{
+    struct wasi_stat found;
+    u32 error = wasi_fd_stat(instance, number, &found);
+    if (error != WASI_SUCCESS)
+        return error;
+    return wasi_store_filestat(instance, stat, &found) ? WASI_SUCCESS : WASI_FAULT;
 }
 
 u32 wasi_p1_fd_filestat_set_size(struct rt_instance *instance, u32 fd, u64 size)

@@ -147,16 +147,24 @@ u32 wasi_p1_path_open(struct rt_instance *instance, u32 number, u32 lookup, u32 
 
 /* ---- asking and setting ---- */
 
+u32 wasi_path_stat(struct rt_instance *instance, u32 fd, u32 lookup, u32 path, u32 path_len,
+                   struct wasi_stat *out)
+{
+    struct wasi_op op = {.request = {.kind = WASI_OP_STAT_PATH, .flags = lookup}};
+    u32 error = path_op(instance, fd, WASI_RIGHT_OF(PATH_FILESTAT_GET), path, path_len, &op);
+    if (error == WASI_SUCCESS)
+        *out = op.reply.stat;
+    return error;
+}
+
 u32 wasi_p1_path_filestat_get(struct rt_instance *instance, u32 fd, u32 lookup, u32 path,
                               u32 path_len, u32 stat)
 {
-    struct wasi_op op = {.request = {.kind = WASI_OP_STAT_PATH, .flags = lookup}};
-    if (wasi_bytes(instance, stat, WASI_FILESTAT_BYTES) == NULL)
-        return WASI_FAULT;
-    u32 error = path_op(instance, fd, WASI_RIGHT_OF(PATH_FILESTAT_GET), path, path_len, &op);
+    struct wasi_stat found;
+    u32 error = wasi_path_stat(instance, fd, lookup, path, path_len, &found);
     if (error != WASI_SUCCESS)
         return error;
-    return wasi_store_filestat(instance, stat, &op.reply.stat) ? WASI_SUCCESS : WASI_FAULT;
+    return wasi_store_filestat(instance, stat, &found) ? WASI_SUCCESS : WASI_FAULT;
 }
 
 u32 wasi_p1_path_filestat_set_times(struct rt_instance *instance, u32 fd, u32 lookup, u32 path,

@@ -4,6 +4,7 @@
  * The subscriptions are read from guest memory on every look: nobody else writes there while the
  * guest is suspended, and nothing has to be kept.
  */
+#include "base/check.h"
 #include "base/file.h"
 #include "wasi/internal.h"
 #include <string.h>
@@ -15,6 +16,7 @@ enum event_type { EVENT_CLOCK, EVENT_FD_READ, EVENT_FD_WRITE };
 
 struct poll {
     struct rt_instance *instance;
+    const struct wasi_poll_layout *layout;
     u32 in, out, count;
     u64 start_ns;    /* monotonic */
     u32 event_count; /* written */
@@ -51,9 +53,10 @@ static u64 realtime_ns(void)
 
 static void look_clock(struct poll *p, const u8 *sub)
 {
-    u32 id = wasi_load_u32(sub + 16);
-    u64 timeout = wasi_load_u64(sub + 24), deadline = add_saturated(p->start_ns, timeout);
-    bool is_absolute = (wasi_load_u32(sub + 40) & CLOCK_FLAG_ABSOLUTE) != 0;
+    const u8 *clock = sub + p->layout->clock;
+    u32 id = wasi_load_u32(clock);
+    u64 timeout = wasi_load_u64(clock + 8), deadline = add_saturated(p->start_ns, timeout);
+    bool is_absolute = (wasi_load_u32(clock + 24) & CLOCK_FLAG_ABSOLUTE) != 0;
     if (id != WASI_CLOCK_REALTIME && id != WASI_CLOCK_MONOTONIC) {
         add_event(p, sub, id > WASI_CLOCK_THREAD ? WASI_INVAL : WASI_NOTSUP, 0, false);
         return;
@@ -97,11 +100,10 @@ static void look(struct poll *p)
     p->interest_count = 0;
     p->deadline_ns = UINT64_MAX;
     for (u32 i = 0; i < p->count; i++) {
-        u8 sub[WASI_SUB_BYTES]; /* the events may be written over the subscriptions */
-        const u8 *from = wasi_bytes(p->instance, p->in + i * WASI_SUB_BYTES, sizeof sub);
-        if (from == NULL)
-            return;
-        memcpy(sub, from, sizeof sub);
+        u8 sub[WASI_SUB_MAX]; /* the events may be written over the subscriptions */
+        const u8 *from = wasi_bytes(p->instance, p->in + i * p->layout->size, p->layout->size);
+        CHECK(from != NULL && p->layout->size <= sizeof sub);
+        memcpy(sub, from, p->layout->size);
         if (sub[8] == EVENT_CLOCK)
             look_clock(p, sub);
         else if (sub[8] == EVENT_FD_READ || sub[8] == EVENT_FD_WRITE)
@@ -111,15 +113,17 @@ static void look(struct poll *p)
     }
 }
 
-u32 wasi_p1_poll_oneoff(struct rt_instance *instance, u32 in, u32 out, u32 count, u32 nevents)
+u32 wasi_poll(struct rt_instance *instance, u32 in, u32 out, u32 count, u32 nevents,
+              const struct wasi_poll_layout *layout)
 {
     if (count == 0 || count > WASI_SUBS_MAX)
         return WASI_INVAL;
-    if (wasi_bytes(instance, in, (u64)count * WASI_SUB_BYTES) == NULL ||
+    if (wasi_bytes(instance, in, (u64)count * layout->size) == NULL ||
         wasi_bytes(instance, out, (u64)count * WASI_EVENT_BYTES) == NULL ||
         wasi_bytes(instance, nevents, sizeof(u32)) == NULL)
         return WASI_FAULT;
     struct poll p = {.instance = instance,
+                     .layout = layout,
                      .in = in,
                      .out = out,
                      .count = count,
@@ -130,4 +134,10 @@ u32 wasi_p1_poll_oneoff(struct rt_instance *instance, u32 in, u32 out, u32 count
             return error;
     }
     return wasi_store_u32(instance, nevents, p.event_count) ? WASI_SUCCESS : WASI_FAULT;
+}
+
+u32 wasi_p1_poll_oneoff(struct rt_instance *instance, u32 in, u32 out, u32 count, u32 nevents)
+{
+    static const struct wasi_poll_layout layout = {.size = WASI_SUB_BYTES, .clock = 16};
+    return wasi_poll(instance, in, out, count, nevents, &layout);
 }

@@ -323,6 +323,59 @@ static void arguments_clocks_and_exit(void **state)
     guest_run_end(run);
 }
 
+/* The older module's way to say the same. */
+static void unstable(struct guest_run *run, struct rt_instance *i)
+{
+    (void)run;
+    u32 fd;
+    u64 all = wasi_rights_inherited(), now;
+    assert_int_equal(guest_open(i, ROOT, "old", WASI_OFLAG_CREAT, all, &fd), WASI_SUCCESS);
+    assert_int_equal(guest_write(i, fd, "0123456789"), WASI_SUCCESS);
+    static const struct {
+        i64 offset;
+        u32 whence;
+        u64 want;
+    } seeks[] = {{0, 0, 10}, {-3, 1, 7}, {2, 2, 2}, {1, 0, 3}};
+    for (size_t k = 0; k < COUNT_OF(seeks); k++) {
+        assert_int_equal(
+            wasi_unstable_fd_seek(i, fd, (u64)seeks[k].offset, seeks[k].whence, AT_RESULT),
+            WASI_SUCCESS);
+        assert_int_equal(guest_load_u64(i, AT_RESULT), seeks[k].want);
+    }
+    assert_int_equal(wasi_unstable_fd_seek(i, fd, 0, 3, AT_RESULT), WASI_INVAL);
+    for (u32 k = 0; k < 2; k++) {
+        u32 len = guest_put(i, AT_PATH, "old", 3);
+        memset(wasi_bytes(i, AT_STAT, 64), 0xaa, 64);
+        assert_int_equal(k == 0
+                             ? wasi_unstable_fd_filestat_get(i, fd, AT_STAT)
+                             : wasi_unstable_path_filestat_get(i, ROOT, 0, AT_PATH, len, AT_STAT),
+                         WASI_SUCCESS);
+        assert_int_equal(wasi_bytes(i, AT_STAT + 16, 1)[0], WASI_FILETYPE_REGULAR);
+        assert_int_equal(guest_load_u32(i, AT_STAT + 20), 1);
+        assert_int_equal(guest_load_u64(i, AT_STAT + 24), 10);
+        assert_int_equal(guest_load_u64(i, AT_STAT + 56), 0xaaaaaaaaaaaaaaaau);
+    }
+    assert_int_equal(wasi_p1_clock_time_get(i, WASI_CLOCK_MONOTONIC, 0, AT_RESULT), WASI_SUCCESS);
+    now = guest_load_u64(i, AT_RESULT);
+    const u64 subs[] = {7, 0, 0, 1, now + 1000, 0, 1, 8, 1, fd, 0, 0, 0, 0};
+    guest_put(i, AT_PATH, subs, sizeof subs);
+    assert_int_equal(wasi_unstable_poll_oneoff(i, AT_PATH, AT_DATA, 1, AT_RESULT), WASI_SUCCESS);
+    assert_int_equal(guest_load_u32(i, AT_RESULT), 1);
+    assert_int_equal(guest_load_u64(i, AT_DATA), 7);
+    assert_int_equal(wasi_unstable_poll_oneoff(i, AT_PATH, AT_DATA, 2, AT_RESULT), WASI_SUCCESS);
+    assert_int_equal(guest_load_u32(i, AT_RESULT), 2);
+    assert_int_equal(guest_load_u64(i, AT_DATA + WASI_EVENT_BYTES), 8);
+}
+
+static void the_older_module_works(void **state)
+{
+    (void)state;
+    struct guest_run *run = begin(false);
+    guest_do(run, unstable);
+    assert_int_equal(run->kind, ABI_TRAP_NONE);
+    guest_run_end(run);
+}
+
 static void nothing(struct guest_run *run, struct rt_instance *i)
 {
     (void)run;
@@ -373,6 +426,7 @@ int main(void)
         cmocka_unit_test(rights_only_shrink),
         cmocka_unit_test(the_table_is_bounded),
         cmocka_unit_test(arguments_clocks_and_exit),
+        cmocka_unit_test(the_older_module_works),
         cmocka_unit_test(a_call_without_a_guest_has_nothing),
         cmocka_unit_test(too_long_arguments_are_refused),
     };
