@@ -44,8 +44,6 @@ static bool text_starts(struct rt_text text, const char *with)
 
 static const char *remedy(const struct rt_import *import)
 {
-    if (text_is(import->module, "wasi_unstable"))
-        return "it changed since: rebuild with a toolchain that imports wasi_snapshot_preview1";
     if (text_starts(import->module, "wasi_"))
         return "it is no function of WASI preview 1";
     if (text_is(import->module, "env"))
