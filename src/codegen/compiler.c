@@ -53,6 +53,11 @@ bool cg_create(struct cg **out, const char *cpu, struct err *err)
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
+    if (cpu != NULL && !cg_cpu_is_known(CG_TRIPLE, cpu))
+        return err_set(err, ERR_USAGE, ERR_NO_AT,
+                       "LLVM knows no processor %s; it knows x86-64-v2, -v3, -v4 and what "
+                       "`llc -mcpu=help` lists",
+                       cpu);
     set_llvm_options();
     LLVMTargetRef target;
     char *text = NULL;

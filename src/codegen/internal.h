@@ -266,6 +266,10 @@ void cg_module_prepare(struct cg_module *m);
 void cg_module_split_copies(struct cg_module *m);
 MUST_CHECK bool cg_module_optimize(struct cg_module *m, struct err *err);
 
+/* ---- cpu.cpp ---- */
+
+bool cg_cpu_is_known(const char *triple, const char *cpu); /* by this name, to LLVM */
+
 /* ---- object.c, lld.cpp ---- */
 
 #define CG_PATH_BYTES 4096

@@ -52,7 +52,7 @@ bool rt_memory_create(struct rt_memory *memory, const struct rt_module *module, 
     u64 initial = type->limits.min * ABI_PAGE_BYTES;
     if (initial > limit)
         return err_set(err, ERR_LIMIT, ERR_NO_AT,
-                       "a memory starts with %llu bytes, the limit is %llu",
+                       "a memory starts with %llu bytes, the limit is %llu (--memory-mib)",
                        (unsigned long long)initial, (unsigned long long)limit);
     u8 *reservation = reserve(module->engine, err);
     if (reservation == NULL)

@@ -11,7 +11,7 @@
 void *wasm_array(struct reader *r, struct arena *arena, size_t count, size_t size);
 #define WASM_ARRAY(r, arena, type, count) ((type *)wasm_array((r), (arena), (count), sizeof(type)))
 
-/* refused.c: "needs FEATURE (WHAT at offset ...)", ERR_UNSUPPORTED. Always false. */
+/* refused.c: "needs FEATURE (WHAT)", ERR_UNSUPPORTED. Always false. */
 bool wasm_unsupported(struct err *err, u64 offset, enum wasm_feature feature, const char *what);
 bool wasm_refuse(struct reader *r, u64 offset, enum wasm_feature feature, const char *what);
 

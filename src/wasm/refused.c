@@ -3,7 +3,6 @@
  * not "illegal opcode".
  */
 #include "wasm/internal.h"
-#include <inttypes.h>
 
 static const char *const features[] = {
 #define FEATURE(name, text, runs) [WASM_FEATURE_##name] = (text),
@@ -29,9 +28,8 @@ static const struct refused rows[] = {
 
 bool wasm_unsupported(struct err *err, u64 offset, enum wasm_feature feature, const char *what)
 {
-    return err_set(err, ERR_UNSUPPORTED, offset,
-                   "needs %s (%s at offset 0x%" PRIx64 "), which this version does not run",
-                   features[feature], what, offset);
+    return err_set(err, ERR_UNSUPPORTED, offset, "needs %s (%s), which this version does not run",
+                   features[feature], what);
 }
 
 bool wasm_refuse(struct reader *r, u64 offset, enum wasm_feature feature, const char *what)

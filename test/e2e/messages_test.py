@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""What people see when something is wrong: command lines, what they print, how they end.
+
+    messages_test.py            compares with messages.txt
+    messages_test.py --bless    rewrites messages.txt; review the difference
+
+A block of messages.txt is a command line behind "$ ", run in a folder with the files made below, the
+lines of its standard output behind "1> " and error behind "2> ", and its exit status behind "= ".
+"""
+import shlex
+import sys
+
+from harness import *  # pylint: disable=wildcard-import,unused-wildcard-import
+
+GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "messages.txt")
+
+FILES = {
+    "empty.wasm": b"",
+    "text.wasm": b"this is no module",
+    "short.wasm": b"\0asm\1\0",
+    "version.wasm": b"\0asm\x0d\0\1\0",
+    "cut.wasm": b"\0asm\1\0\0\0\1\x20\1",
+    "bare.wasm": b"\0asm\1\0\0\0",
+    "bad name.wasm": b"\0asm\1\0\0\0",
+}
+# Made by wat2wasm --debug-names.
+MODULES = {
+    "add": '(module (func (export "add") (param $a i32) (param $b i32) (result i32)'
+           ' (i32.add (local.get $a) (local.get $b))))',
+    "badtype": '(module (func $wrong (result i32) (i64.const 1)))',
+    "needs": '(module (import "env" "log" (func $log (param i32)))'
+              ' (import "other" "memory" (memory 1))'
+              ' (func $main (export "main") (call $log (i32.const 1))))',
+    "trapstart": '(module (func $begin unreachable) (start $begin) (func (export "f")))',
+    "divide": '(module (func $inner (param i32 i32) (result i32)'
+              ' (i32.div_s (local.get 0) (local.get 1)))'
+              ' (func (export "divide") (param i32 i32) (result i32)'
+              ' (call $inner (local.get 0) (local.get 1))))',
+    "large": '(module (memory 4096) (func (export "f")))',
+    "reference": '(module (func (export "f") (param externref)))',
+    "signed": '(module (func (export "add") (param i32 i32) (result i32) (i32.const 0)))',
+    "unsigned": '(module (func (export "add") (param i32 i32) (result i32) (i32.const 0)))',
+}
+SIGNATURES = {
+    "signed": "add: func(a: u32, b: s32) -> u32;\n",
+    "unsigned": "add: func(a: u32) -> u32;\n",
+}
+INVALID = {"badtype"}
+
+
+def make_files(folder):
+    for name, content in FILES.items():
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(content)
+    for name, text in MODULES.items():
+        path = os.path.join(folder, name)
+        with open(path + ".wat", "w", encoding="utf-8") as file:
+            file.write(text)
+        command = ["wat2wasm", "--debug-names", path + ".wat", "-o", path + ".wasm"]
+        if name in INVALID:
+            command.append("--no-check")
+        subprocess.run(command, check=True, timeout=PATIENCE_S)
+    for name, text in SIGNATURES.items():
+        with open(os.path.join(folder, name + ".sig"), "w", encoding="utf-8") as file:
+            file.write(text)
+    os.mkdir(os.path.join(folder, "folder"))
+
+
+def run(line, folder):
+    """The block of one command line."""
+    words = shlex.split(line)
+    program = os.path.join(BIN, words[0])
+    environment = dict(os.environ, WEIR_CACHE=os.path.join(folder, "cache"))
+    done = subprocess.run([program, *words[1:]], cwd=folder, stdin=subprocess.DEVNULL,
+                          capture_output=True, check=False, timeout=PATIENCE_S, env=environment)
+    block = ["$ " + line]
+    block += ["1> " + text for text in done.stdout.decode().splitlines()]
+    block += ["2> " + text for text in done.stderr.decode().splitlines()]
+    return "\n".join(block + [f"= {done.returncode}"]).replace(folder, "FOLDER")
+
+
+def read_golden():
+    with open(GOLDEN, encoding="utf-8") as file:
+        return file.read().strip().split("\n\n")
+
+
+class Messages(unittest.TestCase):
+    def test_all(self):
+        with tempfile.TemporaryDirectory() as folder:
+            make_files(folder)
+            for block in read_golden():
+                line = block.split("\n")[0]
+                with self.subTest(line):
+                    self.assertEqual(run(line.removeprefix("$ "), folder), block)
+
+
+def bless():
+    with tempfile.TemporaryDirectory() as folder:
+        make_files(folder)
+        blocks = [run(block.split("\n")[0].removeprefix("$ "), folder) for block in read_golden()]
+    with open(GOLDEN, "w", encoding="utf-8") as file:
+        file.write("\n\n".join(blocks) + "\n")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--bless"]:
+        bless()
+    else:
+        unittest.main()
