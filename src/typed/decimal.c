@@ -53,7 +53,8 @@ static bool take_exponent(const char **at, const char *end, i32 *exponent)
     return *at > from;
 }
 
-size_t typed_decimal_scan(const char *text, const char *end, struct typed_decimal *d)
+/* The slow way, for any length. */
+static size_t scan_long(const char *text, const char *end, struct typed_decimal *d)
 {
     const char *at = text;
     i32 dropped = 0, ignored = 0, exponent = 0;
@@ -81,6 +82,66 @@ size_t typed_decimal_scan(const char *text, const char *end, struct typed_decima
     }
     d->exponent = exponent + dropped;
     d->len = (size_t)(at - text);
+    return d->len;
+}
+
+/* Eight digits as a number: first pairs of them, then fours, then all. */
+static u64 eight_digits(u64 bytes)
+{
+    bytes -= 0x3030303030303030;
+    u64 pairs = (bytes * 10 + (bytes >> 8)) & 0x00ff00ff00ff00ff;
+    u64 fours = (pairs * 100 + (pairs >> 16)) & 0x0000ffff0000ffff;
+    return (fours * 10000 + (fours >> 32)) & 0xffffffff;
+}
+
+static bool are_eight_digits(u64 bytes)
+{
+    u64 high = 0xf0f0f0f0f0f0f0f0;
+    return (bytes & high) == 0x3030303030303030 &&
+           ((bytes + 0x0606060606060606) & high) == 0x3030303030303030;
+}
+
+/* Past digits, whose number is added behind *value; it wraps if they are too many. */
+static inline const char *run_digits(const char *at, const char *end, u64 *value)
+{
+    u64 bytes, sum = *value;
+    while (end - at >= 8) {
+        memcpy(&bytes, at, sizeof bytes);
+        if (!are_eight_digits(bytes))
+            break;
+        sum = sum * 100000000 + eight_digits(bytes);
+        at += 8;
+    }
+    for (; at < end && is_digit(*at); at++)
+        sum = sum * 10 + (u64)(*at - '0');
+    *value = sum;
+    return at;
+}
+
+size_t typed_decimal_scan(const char *text, const char *end, struct typed_decimal *d)
+{
+    u64 digits = 0;
+    bool is_negative = text < end && *text == '-';
+    const char *from = text + is_negative, *at = run_digits(from, end, &digits), *point = at;
+    ptrdiff_t count = at - from;
+    if (count == 0 || (*from == '0' && count > 1))
+        return 0;
+    if (at < end && *at == '.') {
+        at = run_digits(at + 1, end, &digits);
+        if (at == point + 1)
+            return 0;
+        count += at - point - 1;
+    }
+    bool has_exponent = at < end && (*at == 'e' || *at == 'E');
+    if (count > DIGITS_MAX || has_exponent)
+        return scan_long(text, end, d);
+    d->digits = digits;
+    d->digit_count = (u32)count;
+    d->exponent = at == point ? 0 : (i32)(point + 1 - at);
+    d->len = (size_t)(at - text);
+    d->is_negative = is_negative;
+    d->is_integer = at == point;
+    d->is_exact = true;
     return d->len;
 }
 
@@ -179,6 +240,19 @@ static void copy_text(const char *text, size_t len, char out[FLOAT_TEXT_MAX + 1]
     out[len] = 0;
 }
 
+/* Two doubles without an error: one operation on them rounds once. */
+static bool is_simple(const struct typed_decimal *d)
+{
+    return d->is_exact && d->digits <= EXACT_INTEGER && d->exponent >= -EXACT_POWER &&
+           d->exponent <= EXACT_POWER;
+}
+
+static f64 simple_value(const struct typed_decimal *d)
+{
+    return d->exponent < 0 ? (f64)d->digits / exact_power_of_10((u32)-d->exponent)
+                           : (f64)d->digits * exact_power_of_10((u32)d->exponent);
+}
+
 static bool is_near(const struct typed_decimal *d)
 {
     return d->is_exact && d->exponent >= -FIVES_MAX && d->exponent <= FIVES_MAX;
@@ -190,13 +264,10 @@ bool typed_decimal_f64(const struct typed_decimal *d, const char *text, f64 *out
     f64 value = 0;
     if (d->len > FLOAT_TEXT_MAX)
         return false;
-    if (d->digits == 0 && d->is_exact) {
+    if (is_simple(d)) {
+        value = simple_value(d);
+    } else if (d->digits == 0 && d->is_exact) {
         value = 0;
-    } else if (d->is_exact && d->digits <= EXACT_INTEGER && d->exponent >= -EXACT_POWER &&
-               d->exponent <= EXACT_POWER) {
-        /* two doubles without an error: one operation rounds once */
-        value = d->exponent < 0 ? (f64)d->digits / exact_power_of_10((u32)-d->exponent)
-                                : (f64)d->digits * exact_power_of_10((u32)d->exponent);
     } else if (is_near(d)) {
         value = round_decimal(d->digits, d->exponent, 53);
     } else {
@@ -208,19 +279,30 @@ bool typed_decimal_f64(const struct typed_decimal *d, const char *text, f64 *out
     return true;
 }
 
+/* Half way between two floats: a double rounded to this may come from either side. */
+static bool is_between_floats(f64 value)
+{
+    u64 bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (bits & 0x1fffffff) == 0x10000000;
+}
+
 bool typed_decimal_f32(const struct typed_decimal *d, const char *text, f32 *out)
 {
     char copy[FLOAT_TEXT_MAX + 1];
     f64 value = 0;
     if (d->len > FLOAT_TEXT_MAX)
         return false;
-    if (d->digits != 0 || !d->is_exact) {
-        if (!is_near(d)) {
-            copy_text(text, d->len, copy);
-            *out = strtof(copy, NULL); /* not through f64: that would round twice */
-            return isfinite(*out);
-        }
+    if (is_simple(d) && (value = simple_value(d), !is_between_floats(value))) {
+        *out = (f32)(d->is_negative ? -value : value);
+        return true;
+    }
+    if (is_near(d) && d->digits != 0) {
         value = round_decimal(d->digits, d->exponent, 24);
+    } else if (d->digits != 0 || !d->is_exact) {
+        copy_text(text, d->len, copy);
+        *out = strtof(copy, NULL); /* not through f64: that would round twice */
+        return isfinite(*out);
     }
     *out = (f32)(d->is_negative ? -value : value);
     return isfinite(*out);
@@ -262,17 +344,17 @@ bool typed_special_f64(struct typed_text text, f64 *out)
 
 size_t typed_digits_put(u64 value, char *out)
 {
-    char digits[20];
-    size_t at = sizeof digits;
+    char digits[2 * TYPED_DIGITS_MAX];
+    size_t at = TYPED_DIGITS_MAX;
     while (value >= 100) {
         u64 pair = value % 100;
         value /= 100;
         digits[--at] = (char)('0' + pair % 10);
         digits[--at] = (char)('0' + pair / 10);
     }
+    digits[--at] = (char)('0' + value % 10);
     if (value >= 10)
-        digits[--at] = (char)('0' + value % 10);
-    digits[--at] = (char)('0' + (value >= 10 ? value / 10 : value));
-    memcpy(out, digits + at, sizeof digits - at);
-    return sizeof digits - at;
+        digits[--at] = (char)('0' + value / 10);
+    memcpy(out, digits + at, TYPED_DIGITS_MAX); /* of a fixed length: two moves */
+    return TYPED_DIGITS_MAX - at;
 }

@@ -113,7 +113,7 @@ static char *put_zeros(char *out, i32 count)
 /* "d.ddde+xx": point is the place of the decimal point, counted from the first digit. */
 static char *put_exponent(char *out, const char *digits, i32 len, i32 point)
 {
-    char text[8];
+    char text[TYPED_DIGITS_MAX];
     i32 exponent = point - 1;
     *out++ = digits[0];
     if (len > 1) {

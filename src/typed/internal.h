@@ -15,6 +15,7 @@
  */
 #pragma once
 #include "typed/typed.h"
+#include <string.h>
 
 #define TYPED_SIGNATURE_MAX (64 * 1024)          /* bytes of FILE.sig */
 #define TYPED_TYPES_MAX     256                  /* declarations, */
@@ -25,6 +26,7 @@
 #define TYPED_CELL_MAX      2048                 /* bytes of a type */
 #define TYPED_DEPTH_MAX     16                   /* types inside each other */
 #define TYPED_PARAMS_MAX    (ABI_VALUES_MAX * 8) /* bytes of all parameters, or of a result */
+#define TYPED_DIGITS_MAX    20                   /* of a u64 */
 #define TYPED_NUMBER_MAX    32                   /* bytes of any number's text */
 
 __extension__ typedef unsigned __int128 typed_u128;
@@ -88,7 +90,8 @@ bool typed_decimal_f32(const struct typed_decimal *decimal, const char *text, f3
 bool typed_whole_parse(struct typed_text text, u64 min_magnitude, u64 max, u64 *out);
 /* "NaN", "Infinity", "-Infinity". */
 bool typed_special_f64(struct typed_text text, f64 *out);
-size_t typed_digits_put(u64 value, char *out); /* at most 20 bytes; returns how many */
+/* Decimal digits; returns how many, and writes TYPED_DIGITS_MAX bytes whatever they are. */
+size_t typed_digits_put(u64 value, char *out);
 
 /* ---- float_write.c: at most TYPED_NUMBER_MAX bytes; return how many ---- */
 
@@ -104,8 +107,22 @@ struct typed_json {
     struct err *err;
 };
 bool typed_json_fail(struct typed_json *json, const char *expected); /* ERR_JSON; false */
-char typed_json_peek(struct typed_json *json); /* past white space; 0 at the end */
-bool typed_json_take(struct typed_json *json, char c);
+/* Past white space; 0 at the end. */
+static inline char typed_json_peek(struct typed_json *json)
+{
+    const char *at = json->bytes + json->at, *end = json->bytes + json->len;
+    while (at < end && (*at == ' ' || *at == '\t' || *at == '\r' || *at == '\n'))
+        at++;
+    json->at = (size_t)(at - json->bytes);
+    return at < end ? *at : 0;
+}
+/* c is not 0. */
+static inline bool typed_json_take(struct typed_json *json, char c)
+{
+    bool is_there = typed_json_peek(json) == c;
+    json->at += is_there;
+    return is_there;
+}
 bool typed_json_take_word(struct typed_json *json, const char *word);
 /* Past one number; *out views it. */
 bool typed_json_take_number(struct typed_json *json, struct typed_text *out);
@@ -125,6 +142,28 @@ size_t typed_utf8_encode(u32 point, char out[4]); /* of a character; returns the
 
 /* Does the C ABI pass it as a pointer? */
 bool typed_is_by_pointer(const struct typed_type *type);
+
+/* ---- numbers in cells: of 1, 2, 4 or 8 bytes, without a call of memcpy ---- */
+
+static inline void typed_cell_store(u8 *cell, u64 bits, u32 size)
+{
+    switch (size) {
+    case 1: cell[0] = (u8)bits; return;
+    case 2: memcpy(cell, &bits, 2); return;
+    case 4: memcpy(cell, &bits, 4); return;
+    default: memcpy(cell, &bits, 8); return;
+    }
+}
+static inline u64 typed_cell_load(const u8 *cell, u32 size)
+{
+    u64 bits = 0;
+    switch (size) {
+    case 1: return cell[0];
+    case 2: memcpy(&bits, cell, 2); return bits;
+    case 4: memcpy(&bits, cell, 4); return bits;
+    default: memcpy(&bits, cell, 8); return bits;
+    }
+}
 
 /* ---- where in a value we are, for messages: "a[3].x" ---- */
 

@@ -16,26 +16,6 @@ bool typed_json_fail(struct typed_json *json, const char *expected)
                    expected);
 }
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-char typed_json_peek(struct typed_json *json)
-{
-    while (json->at < json->len && is_space(json->bytes[json->at]))
-        json->at++;
-    return json->at < json->len ? json->bytes[json->at] : 0;
-}
-
-bool typed_json_take(struct typed_json *json, char c)
-{
-    if (typed_json_peek(json) != c || json->at == json->len)
-        return false;
-    json->at++;
-    return true;
-}
-
 bool typed_json_take_word(struct typed_json *json, const char *word)
 {
     size_t len = strlen(word);

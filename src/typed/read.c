@@ -144,22 +144,18 @@ struct range {
     u64 min_magnitude, max;
 };
 
-static struct range range_of(enum typed_kind kind)
-{
-    static const struct range ranges[TYPED_KIND_COUNT] = {
-        [TYPED_S8] = {0x80, 0x7f},
-        [TYPED_U8] = {0, 0xff},
-        [TYPED_S16] = {0x8000, 0x7fff},
-        [TYPED_U16] = {0, 0xffff},
-        [TYPED_S32] = {0x80000000, 0x7fffffff},
-        [TYPED_U32] = {0, UINT32_MAX},
-        [TYPED_I32] = {0x80000000, UINT32_MAX},
-        [TYPED_S64] = {(u64)1 << 63, INT64_MAX},
-        [TYPED_U64] = {0, UINT64_MAX},
-        [TYPED_I64] = {(u64)1 << 63, UINT64_MAX},
-    };
-    return ranges[kind];
-}
+static const struct range ranges[TYPED_KIND_COUNT] = {
+    [TYPED_S8] = {0x80, 0x7f},
+    [TYPED_U8] = {0, 0xff},
+    [TYPED_S16] = {0x8000, 0x7fff},
+    [TYPED_U16] = {0, 0xffff},
+    [TYPED_S32] = {0x80000000, 0x7fffffff},
+    [TYPED_U32] = {0, UINT32_MAX},
+    [TYPED_I32] = {0x80000000, UINT32_MAX},
+    [TYPED_S64] = {(u64)1 << 63, INT64_MAX},
+    [TYPED_U64] = {0, UINT64_MAX},
+    [TYPED_I64] = {(u64)1 << 63, UINT64_MAX},
+};
 
 static bool store_float(const struct typed_type *type, f64 value, u8 *cell)
 {
@@ -176,7 +172,7 @@ static bool read_quoted_number(struct typed_reader *r, const struct typed_type *
 {
     char store[TYPED_NUMBER_MAX];
     struct typed_text text = {store, 0};
-    struct range range = range_of(type->kind);
+    const struct range *range = &ranges[type->kind];
     size_t at = r->json.at;
     f64 special;
     u64 whole;
@@ -188,7 +184,7 @@ static bool read_quoted_number(struct typed_reader *r, const struct typed_type *
         return typed_special_f64(text, &special) ? store_float(type, special, cell)
                                                  : fail_value(r, type, at, "");
     if (type->size < sizeof whole ||
-        !typed_whole_parse(text, range.min_magnitude, range.max, &whole))
+        !typed_whole_parse(text, range->min_magnitude, range->max, &whole))
         return fail_value(r, type, at, "");
     memcpy(cell, &whole, sizeof whole);
     return true;
@@ -197,15 +193,15 @@ static bool read_quoted_number(struct typed_reader *r, const struct typed_type *
 static bool store_whole(struct typed_reader *r, const struct typed_type *type,
                         const struct typed_decimal *decimal, size_t at, u8 *cell)
 {
-    struct range range = range_of(type->kind);
-    u64 limit = decimal->is_negative ? range.min_magnitude : range.max;
+    const struct range *range = &ranges[type->kind];
+    u64 limit = decimal->is_negative ? range->min_magnitude : range->max;
     bool is_whole = decimal->is_integer && decimal->is_exact && decimal->exponent == 0;
     if (decimal->is_integer && type->size == 8 && (!is_whole || decimal->digits > EXACT_INTEGER))
         return fail_value(r, type, at, "; integers beyond 2^53 are written as strings");
     if (!is_whole || decimal->digits > limit)
         return fail_value(r, type, at, "");
     u64 value = decimal->is_negative ? 0 - decimal->digits : decimal->digits;
-    memcpy(cell, &value, type->size);
+    typed_cell_store(cell, value, type->size);
     return true;
 }
 

@@ -66,17 +66,8 @@ static size_t put_whole(u64 value, bool is_signed, char *out)
 
 static i64 load_signed(const struct typed_type *type, const u8 *cell)
 {
-    u64 bits = 0;
-    memcpy(&bits, cell, type->size);
     u32 unused = 64 - 8 * type->size;
-    return (i64)(bits << unused) >> unused;
-}
-
-static u64 load_unsigned(const struct typed_type *type, const u8 *cell)
-{
-    u64 bits = 0;
-    memcpy(&bits, cell, type->size);
-    return bits;
+    return (i64)(typed_cell_load(cell, type->size) << unused) >> unused;
 }
 
 /* At most TYPED_NUMBER_MAX bytes; returns how many. */
@@ -94,7 +85,7 @@ static size_t put_number(const struct typed_type *type, const u8 *cell, char *ou
         memcpy(&real, cell, sizeof real);
         return typed_f64_put(real, out);
     }
-    return is_unsigned ? put_whole(load_unsigned(type, cell), false, out)
+    return is_unsigned ? put_whole(typed_cell_load(cell, type->size), false, out)
                        : put_whole((u64)load_signed(type, cell), true, out);
 }
 
@@ -181,7 +172,7 @@ static bool write_char(struct typed_writer *w, const u8 *cell)
 
 static bool write_enum(struct typed_writer *w, const struct typed_type *type, const u8 *cell)
 {
-    u64 index = load_unsigned(type, cell);
+    u64 index = typed_cell_load(cell, type->size);
     if (index >= type->case_count)
         return fail_result(w, "%llu is no case; there are %u", (unsigned long long)index,
                            type->case_count);

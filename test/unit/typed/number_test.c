@@ -247,7 +247,7 @@ static void what_is_no_number(void **state)
 static void digits_are_put(void **state)
 {
     (void)state;
-    char text[21];
+    char text[TYPED_DIGITS_MAX + 1];
     static const u64 values[] = {0, 9, 10, 99, 100, 101, 12345, UINT64_MAX, 10000000000000000000u};
     for (size_t i = 0; i < COUNT_OF(values); i++) {
         char want[32];
