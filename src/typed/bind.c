@@ -70,11 +70,16 @@ static bool shape_make(struct shape *shape, const struct typed_func *func, enum 
     return add_params(shape, func, pass);
 }
 
+static bool types_equal(const u8 *a, const u8 *b, u32 count)
+{
+    return count == 0 || memcmp(a, b, count) == 0;
+}
+
 static bool shape_fits(const struct shape *shape, const struct rt_func_type *type)
 {
     return shape->param_count == type->param_count && shape->result_count == type->result_count &&
-           memcmp(shape->params, type->params, type->param_count) == 0 &&
-           memcmp(shape->results, type->results, type->result_count) == 0;
+           types_equal(shape->params, type->params, type->param_count) &&
+           types_equal(shape->results, type->results, type->result_count);
 }
 
 /* ---- messages ---- */

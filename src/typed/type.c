@@ -55,7 +55,7 @@ bool typed_text_equal(struct rt_text a, const char *b)
 
 bool typed_texts_equal(struct rt_text a, struct rt_text b)
 {
-    return a.len == b.len && memcmp(a.bytes, b.bytes, a.len) == 0;
+    return a.len == b.len && (a.len == 0 || memcmp(a.bytes, b.bytes, a.len) == 0);
 }
 
 bool typed_is_number(const struct typed_type *type)
