@@ -268,14 +268,16 @@ static bool check_reply(const struct wasi_op *op, const struct wasi_reply_head *
     return head->byte_count == 0 && (row->bytes != WASI_BYTES_OUT || head->op.value <= limit);
 }
 
-/* One reply; false: none is there, or the helper is lost. */
+/* One reply, if there is one; false: the helper is lost. */
 static bool take_reply(struct wasi_helper *helper)
 {
     int fds[WASI_HELPER_FDS_MAX];
     u32 fd_count;
     struct wasi_reply_head head;
-    ssize_t len =
-        wasi_message_receive(helper->sock, helper->reply, sizeof helper->reply, fds, &fd_count);
+    ssize_t len = wasi_message_receive(helper->sock, helper->reply, sizeof helper->reply, fds,
+                                       &fd_count, MSG_DONTWAIT);
+    if (len < 0 && (errno == EAGAIN || errno == EINTR))
+        return true; /* the loop will say so again, if there is anything */
     bool is_whole = len >= (ssize_t)sizeof head;
     if (is_whole)
         memcpy(&head, helper->reply, sizeof head);

@@ -84,8 +84,8 @@ static void *serve(void *arg)
     int sock = *(const int *)arg;
     struct job *job = check_alloc(sizeof *job);
     for (;;) {
-        ssize_t len =
-            wasi_message_receive(sock, job->request, sizeof job->request, job->fds, &job->fd_count);
+        ssize_t len = wasi_message_receive(sock, job->request, sizeof job->request, job->fds,
+                                           &job->fd_count, 0);
         if (len < 0 && errno == EINTR)
             continue;
         if (len <= 0)

@@ -33,7 +33,7 @@ ssize_t wasi_message_send(int sock, const struct iovec *iov, size_t iov_count, c
     return sendmsg(sock, &message, flags | MSG_NOSIGNAL);
 }
 
-ssize_t wasi_message_receive(int sock, void *bytes, size_t len, int *fds, u32 *fd_count)
+ssize_t wasi_message_receive(int sock, void *bytes, size_t len, int *fds, u32 *fd_count, int flags)
 {
     union control control = {0};
     struct iovec iov = {bytes, len};
@@ -44,7 +44,7 @@ ssize_t wasi_message_receive(int sock, void *bytes, size_t len, int *fds, u32 *f
     *fd_count = 0;
     for (u32 i = 0; i < WASI_HELPER_FDS_MAX; i++)
         fds[i] = -1;
-    ssize_t got = recvmsg(sock, &message, MSG_CMSG_CLOEXEC);
+    ssize_t got = recvmsg(sock, &message, flags | MSG_CMSG_CLOEXEC);
     if (got < 0)
         return got;
     for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head != NULL;

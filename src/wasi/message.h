@@ -36,4 +36,4 @@ extern const struct wasi_op_row wasi_op_rows[WASI_OP_COUNT];
 ssize_t wasi_message_send(int sock, const struct iovec *iov, size_t iov_count, const int *fds,
                           u32 fd_count, int flags);
 /* fds: room for WASI_HELPER_FDS_MAX, filled up with -1; owned by the caller. */
-ssize_t wasi_message_receive(int sock, void *bytes, size_t len, int *fds, u32 *fd_count);
+ssize_t wasi_message_receive(int sock, void *bytes, size_t len, int *fds, u32 *fd_count, int flags);

@@ -75,6 +75,9 @@ static enum wasi_errno caller_move(struct wasi_stream *stream, enum wasi_directi
 
 enum wasi_errno wasi_stream_read(struct wasi_fd *fd, const struct iovec *iov, u32 count, u64 *done)
 {
+    *done = 0;
+    if (count == 0)
+        return WASI_SUCCESS;
     if (fd->kind == WASI_FD_CALLER)
         return caller_move(fd->stream, WASI_IN, iov, count, done);
     return host_read(fd, iov, count, done);
@@ -82,6 +85,9 @@ enum wasi_errno wasi_stream_read(struct wasi_fd *fd, const struct iovec *iov, u3
 
 enum wasi_errno wasi_stream_write(struct wasi_fd *fd, const struct iovec *iov, u32 count, u64 *done)
 {
+    *done = 0;
+    if (count == 0)
+        return WASI_SUCCESS;
     if (fd->kind == WASI_FD_CALLER)
         return caller_move(fd->stream, WASI_OUT, iov, count, done);
     return host_write(fd, iov, count, done);

@@ -135,7 +135,7 @@ static void talk_check(struct talk *talk, u64 id)
     assert_true(wasi_message_send(talk->sock, iov, 2, &dir, 1, 0) > 0);
     do { /* answers to garbage that happened to be a request come before */
         ssize_t len =
-            wasi_message_receive(talk->sock, talk->bytes, sizeof talk->bytes, fds, &fd_count);
+            wasi_message_receive(talk->sock, talk->bytes, sizeof talk->bytes, fds, &fd_count, 0);
         assert_true(len >= (ssize_t)sizeof reply);
         memcpy(&reply, talk->bytes, sizeof reply);
         for (u32 i = 0; i < WASI_HELPER_FDS_MAX; i++)

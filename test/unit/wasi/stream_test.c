@@ -155,6 +155,46 @@ static void a_killed_reader_leaves_nothing(void **state)
     assert_int_equal(count_host_fds(getpid()), before);
 }
 
+/* ---- terminals ---- */
+
+static void look_at_terminal(struct guest_run *run, struct rt_instance *i)
+{
+    (void)run;
+    u32 len;
+    assert_int_equal(wasi_p1_fd_fdstat_get(i, IN, AT_STAT), WASI_SUCCESS);
+    assert_int_equal(wasi_bytes(i, AT_STAT, 1)[0], WASI_FILETYPE_CHARACTER);
+    /* By these a C library tells a terminal from another device. */
+    assert_int_equal(
+        guest_load_u64(i, AT_STAT + 8) & (WASI_RIGHT_OF(FD_SEEK) | WASI_RIGHT_OF(FD_TELL)), 0);
+    assert_int_equal(guest_write(i, IN, ""), WASI_SUCCESS); /* nothing is soon written */
+    assert_int_equal(guest_read(i, IN, 0, &len), WASI_SUCCESS);
+    assert_int_equal(guest_read(i, IN, 100, &len), WASI_SUCCESS);
+    assert_int_equal(len, 5);
+    assert_true(guest_has(i, AT_DATA, "line\n"));
+}
+
+static void a_terminal_is_waited_for(void **state)
+{
+    (void)state;
+    struct guest_run *run = begin();
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    int terminal = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(terminal >= 0);
+    add(run, IN, terminal);
+    guest_start(run, look_at_terminal);
+    let_it_wait(run);
+    assert_true(fd_write_all(master, "li", 2));
+    let_it_wait(run);
+    assert_true(fd_write_all(master, "ne\n", 3));
+    guest_finish(run);
+    assert_int_equal(run->kind, ABI_TRAP_NONE);
+    assert_int_equal(fcntl(terminal, F_GETFL) & O_NONBLOCK, 0);
+    close(terminal);
+    close(master);
+    guest_run_end(run);
+}
+
 /* ---- streams of the caller ---- */
 
 struct echo { /* gives what it was given, a little at a time */
@@ -432,6 +472,7 @@ int main(void)
         cmocka_unit_test(a_full_pipe_is_waited_for),
         cmocka_unit_test(a_guest_may_refuse_to_wait),
         cmocka_unit_test(a_killed_reader_leaves_nothing),
+        cmocka_unit_test(a_terminal_is_waited_for),
         cmocka_unit_test(a_writer_waits_for_the_callers_stream),
         cmocka_unit_test(a_reader_waits_for_the_callers_stream),
         cmocka_unit_test(many_things_are_polled),
