@@ -18,6 +18,16 @@ static void add(struct guest_run *run, u32 number, int fd)
     guest_run_must(wasi_guest_add_host(run->guest, number, fd, &err), &err);
 }
 
+/* As if the descriptor could not have been opened anew: it blocks. */
+static void make_blocking(struct guest_run *run, u32 number, int fd)
+{
+    struct wasi_fd *own = &run->guest->fds[number];
+    assert_true(own->is_owned && own->is_nonblock);
+    close(own->host);
+    own->host = fd;
+    own->is_owned = own->is_nonblock = false;
+}
+
 /* Turns until the guest has come to rest: it waits for something only the test can do. */
 static void let_it_wait(struct guest_run *run)
 {
@@ -40,14 +50,15 @@ static void read_twice(struct guest_run *run, struct rt_instance *i)
     assert_int_equal(len, 0);
 }
 
-static void a_pipe_is_waited_for(void **state)
+static void read_pipe(bool is_blocking)
 {
-    (void)state;
     int fds[2];
     struct guest_run *run = begin();
     assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
     add(run, IN, fds[0]);
     assert_int_equal(fcntl(fds[0], F_GETFL) & O_NONBLOCK, 0); /* it may belong to others too */
+    if (is_blocking)
+        make_blocking(run, IN, fds[0]);
     guest_start(run, read_twice);
     let_it_wait(run);
     assert_true(fd_write_all(fds[1], "first", 5));
@@ -58,6 +69,13 @@ static void a_pipe_is_waited_for(void **state)
     assert_int_equal(run->kind, ABI_TRAP_NONE);
     close(fds[0]);
     guest_run_end(run);
+}
+
+static void a_pipe_is_waited_for(void **state)
+{
+    (void)state;
+    read_pipe(false);
+    read_pipe(true);
 }
 
 #define MUCH 200000u /* more than a pipe holds */
@@ -71,9 +89,8 @@ static void write_much(struct guest_run *run, struct rt_instance *i)
     assert_int_equal(guest_load_u32(i, AT_RESULT), MUCH - AT_DATA);
 }
 
-static void a_full_pipe_is_waited_for(void **state)
+static void fill_pipe(bool is_blocking)
 {
-    (void)state;
     int fds[2];
     u8 *bytes = malloc(MUCH);
     size_t total = 0;
@@ -82,6 +99,8 @@ static void a_full_pipe_is_waited_for(void **state)
     assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
     assert_true(fcntl(fds[1], F_SETPIPE_SZ, 4096) >= 4096);
     add(run, OUT, fds[1]);
+    if (is_blocking)
+        make_blocking(run, OUT, fds[1]);
     guest_start(run, write_much);
     let_it_wait(run);
     while (total < MUCH - AT_DATA) {
@@ -98,6 +117,13 @@ static void a_full_pipe_is_waited_for(void **state)
     close(fds[1]);
     free(bytes);
     guest_run_end(run);
+}
+
+static void a_full_pipe_is_waited_for(void **state)
+{
+    (void)state;
+    fill_pipe(false);
+    fill_pipe(true);
 }
 
 static void read_nonblock(struct guest_run *run, struct rt_instance *i)
