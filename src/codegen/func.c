@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define FUNC_ARENA_MAX (64 * MIB)
+#define STRAIGHT_MAX   4000u /* instructions until a block is cut */
 
 /* ---- the operand stack ---- */
 
@@ -203,8 +204,17 @@ static bool check_cost(const struct cg_func *f, u64 offset, struct err *err)
                    WASM_MAX_MODULE_CARRIED);
 }
 
+/* The quick register allocator takes quadratic time in the length of a block. */
+static void cut_block(struct cg_func *f)
+{
+    LLVMBasicBlockRef next = cg_block_new(f, "next");
+    LLVMBuildBr(f->m->builder, next);
+    LLVMPositionBuilderAtEnd(f->m->builder, next);
+}
+
 static bool emit_body(struct cg_func *f, struct err *err)
 {
+    u32 count = 0;
     while (f->frame_count > 0) {
         struct wasm_instr instr;
         if (!wasm_instr_read(&f->code, &instr))
@@ -217,6 +227,8 @@ static bool emit_body(struct cg_func *f, struct err *err)
         }
         if (!check_cost(f, instr.offset, err))
             return false;
+        if (++count % STRAIGHT_MAX == 0 && !f->is_dead && f->frame_count > 0)
+            cut_block(f);
     }
     return true;
 }

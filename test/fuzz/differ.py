@@ -39,7 +39,7 @@ def enabled(names):
 
 # binaryen 108 makes invalid modules of multi-value and reference types together.
 COMMON = "sign-ext nontrapping-float-to-int mutable-globals bulk-memory "
-GENERATED = [enabled(COMMON + "multivalue")] * 3 + [enabled(COMMON + "reference-types extended-const")]
+GENERATED = ["multivalue"] * 3 + ["reference-types extended-const"]
 FEATURES = enabled(COMMON + "multivalue reference-types extended-const")
 
 # Numbers that arguments are made of.
@@ -239,7 +239,7 @@ def generate(seed, path):
     options = rng.sample(["--no-fuzz-oob", "--fuzz-passes", "-O2"], rng.randint(0, 2))
     with open(path + ".seed", "wb") as file:
         file.write(rng.randbytes(rng.randint(size // 2, size)))
-    done = subprocess.run(["wasm-opt", *rng.choice(GENERATED), "-ttf", *options, "--denan",
+    done = subprocess.run(["wasm-opt", *enabled(COMMON + rng.choice(GENERATED)), "-ttf", *options, "--denan",
                            path + ".seed", "-o", path],
                           capture_output=True, check=False, timeout=PATIENCE_S)
     os.unlink(path + ".seed")

@@ -1,7 +1,7 @@
 /*
  * test/spec/spectest.c -- runs one script of the specification's suite, converted to JSON, on the
  * real compiler and runtime:
- *   weir-spectest [--strict-traps] [--opt quick|best] [--list-skipped] FILE.json
+ *   weir-spectest [--strict-traps] [--opt quick|best] [--tick-us N] [--list-skipped] FILE.json
  *
  * One line per failure on standard error, "P passed, F failed, S skipped" as the last line of
  * output, status 1 if anything failed. What needs a proposal this version does not run is skipped;
@@ -34,6 +34,7 @@ struct runner {
     bool lists_skipped;
     struct proc_cache cache;
     struct proc_compile_options compile;
+    struct sched_options sched_options;
     struct rt_engine *engine;
     struct loop *loop;
     struct sched *sched;
@@ -463,9 +464,9 @@ static const struct rt_host_func spectest_funcs[] = {
 static bool open_runner(struct runner *r, struct err *err)
 {
     const struct rt_options engine = {0};
-    const struct sched_options sched = {0};
     if (!proc_cache_open_temporary(&r->cache, err) || !rt_engine_create(&r->engine, &engine, err) ||
-        !loop_create(&r->loop, err) || !sched_create(&r->sched, r->engine, r->loop, &sched, err))
+        !loop_create(&r->loop, err) ||
+        !sched_create(&r->sched, r->engine, r->loop, &r->sched_options, err))
         return false;
     proc_compiler_create(&r->compile.compiler, &r->cache);
     rt_engine_add_host(r->engine, spectest_funcs, COUNT_OF(spectest_funcs));
@@ -493,6 +494,8 @@ static bool read_options(struct runner *r, int argc, char **argv)
             r->lists_skipped = true;
         else if (strcmp(argv[i], "--opt") == 0 && i + 1 < argc)
             r->compile.tier = strcmp(argv[++i], "best") == 0 ? PROC_TIER_BEST : PROC_TIER_QUICK;
+        else if (strcmp(argv[i], "--tick-us") == 0 && i + 1 < argc)
+            r->sched_options.tick_ns = strtoull(argv[++i], NULL, 10) * 1000;
         else if (r->path == NULL && argv[i][0] != '-')
             r->path = argv[i];
         else
@@ -532,7 +535,7 @@ int main(int argc, char **argv)
     int status = 2;
     if (!read_options(r, argc, argv)) {
         fprintf(stderr, "usage: weir-spectest [--strict-traps] [--opt quick|best] "
-                        "[--list-skipped] FILE.json\n");
+                        "[--tick-us N] [--list-skipped] FILE.json\n");
         goto out;
     }
     script = json_load_file(r->path, JSON_ALLOW_NUL, &json_error);
