@@ -210,8 +210,10 @@ class Limits(unittest.TestCase):
             self.assertEqual(server.call("/reverse", [1, 2]), [2, 1])
 
     def test_a_new_worker_knows_the_signatures(self):
-        with Server("typed", "hello", "lists", options=("--workers", "1"),
+        with Server("typed", "hello", "lists", options=("--workers", "2"),
                     may_lose_workers=True) as server:
+            while len(server.workers()) < 2:  # the second is started when the first is ready
+                pass
             dying = server.workers()
             for pid in dying:
                 os.kill(pid, signal.SIGKILL)
