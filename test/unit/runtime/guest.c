@@ -211,16 +211,17 @@ GUEST u32 g_host_loop(struct abi_vmctx *ctx, u32 a, u32 b)
     return b;
 }
 
-#define TEXT_OF(x) #x
-#define TEXT(x)    TEXT_OF(x)
+#define TEXT_OF(x)   #x
+#define TEXT(x)      TEXT_OF(x)
+#define VERSION_TEXT TEXT(ABI_VERSION)
 
 __asm__(".section .rodata\n"
         ".globl weir_code\n"
         ".type weir_code, @object\n"
         ".p2align 4\n"
         "weir_code:\n"
-        ".quad 0x31444f4352494557\n" /* ABI_CODE_MAGIC */
-        ".long " TEXT(ABI_VERSION) ", 14, 2, 0\n" /* functions, types */
+        ".quad 0x31444f4352494557\n"         /* ABI_CODE_MAGIC */
+        ".long " VERSION_TEXT ", 14, 2, 0\n" /* functions, types */
         ".long g_add - weir_code, g_load - weir_code, g_store - weir_code, g_trap - weir_code\n"
         ".long g_recurse - weir_code, g_spin - weir_code, g_call_host - weir_code\n"
         ".long g_grow - weir_code, g_dirty - weir_code, g_call_table - weir_code\n"
