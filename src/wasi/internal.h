@@ -70,12 +70,12 @@ enum wasi_clock {
 /* --- bounds ------------------------------------------------------------------------------------
  */
 
-#define WASI_PATH_MAX  4096u             /* with the final zero */
-#define WASI_IOVS_MAX  1024u             /* of one call */
-#define WASI_IOV_PART  32u               /* handed to the system at once; none of them empty */
-#define WASI_PIECE_MAX ((size_t)1 << 20) /* bytes of one file operation in this process */
-#define WASI_SUBS_MAX  256u              /* of one poll */
-#define WASI_TEXTS_MAX MIB               /* arguments and environment */
+#define WASI_PATH_MAX  4096u               /* with the final zero */
+#define WASI_IOVS_MAX  1024u               /* of one call */
+#define WASI_IOV_PART  32u                 /* handed to the system at once; none of them empty */
+#define WASI_PIECE_MAX ((size_t)256 << 10) /* bytes moved at once; then others may run */
+#define WASI_SUBS_MAX  256u                /* of one poll */
+#define WASI_TEXTS_MAX MIB                 /* arguments and environment */
 
 /* --- fs.c: everything on files that may block, as one request and one function -------------------
  */

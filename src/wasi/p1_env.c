@@ -8,7 +8,6 @@
 #include <sys/random.h>
 #include <time.h>
 
-#define RANDOM_PIECE ((size_t)256 << 10)
 #define SIGNAL_COUNT 31u
 
 /* ---- lists of texts ---- */
@@ -115,7 +114,7 @@ u32 wasi_p1_random_get(struct rt_instance *instance, u32 buf, u32 buf_len)
     if (wasi_bytes(instance, buf, buf_len) == NULL)
         return WASI_FAULT;
     for (u32 done = 0; done < buf_len;) {
-        size_t piece = min_u64(buf_len - done, RANDOM_PIECE);
+        size_t piece = min_u64(buf_len - done, WASI_PIECE_MAX);
         ssize_t len = getrandom(wasi_bytes(instance, buf + done, piece), piece, 0);
         if (len < 0 && errno != EINTR)
             return wasi_errno_of(errno);

@@ -119,6 +119,7 @@ struct transfer {
     bool is_write;
     u64 offset; /* UINT64_MAX: the file's own */
     u64 total;
+    u64 since_yield;
 };
 
 static enum wasi_errno move_file(struct transfer *t, const struct iovec *iov, u32 count, u64 *done)
@@ -187,8 +188,11 @@ static enum wasi_errno transfer_run(struct transfer *t)
         bool is_end = t->buffers.at == t->buffers.count || done == 0 || t->total > INT32_MAX;
         if (is_end || is_partial || (is_file && !is_whole && !t->is_write))
             return WASI_SUCCESS;
-        if (is_file && done >= WASI_PIECE_MAX)
+        t->since_yield += done;
+        if (t->since_yield >= WASI_PIECE_MAX) {
+            t->since_yield = 0;
             wasi_yield(t->buffers.instance);
+        }
     }
 }
 
