@@ -24,12 +24,14 @@ bool cli_look_init(struct cli_look *look, const struct cli_options *options, con
     *look = (struct cli_look){.options = options};
     arena_init(&look->arena, ARENA_BYTES);
     look->signature_file = signature_file(&look->arena, path);
-    return typed_sidecar_read(path, &look->arena, &look->signature, err) &&
-           proc_cache_open(&look->cache, options->cache_path, err) &&
-           cli_compile(&look->cache, path, options, &look->artifact, err) &&
-           rt_engine_create(&look->engine, &engine, err) && loop_create(&look->loop, err) &&
-           sched_create(&look->sched, look->engine, look->loop, NULL, err) &&
-           rt_module_load(&look->module, look->engine, look->artifact.code_path,
+    if (!typed_sidecar_read(path, &look->arena, &look->signature, err) ||
+        !proc_cache_open(&look->cache, options->cache_path, err) ||
+        !cli_compile(&look->cache, path, options, &look->artifact, err) ||
+        !rt_engine_create(&look->engine, &engine, err) || !loop_create(&look->loop, err) ||
+        !sched_create(&look->sched, look->engine, look->loop, NULL, err))
+        return false;
+    wasi_host_add(look->engine);
+    return rt_module_load(&look->module, look->engine, look->artifact.code_path,
                           look->artifact.module_path, &look->cache.mac_key, err);
 }
 
