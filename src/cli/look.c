@@ -1,5 +1,6 @@
 #include "cli/internal.h"
 #include "typed/typed.h"
+#include "wasi/wasi.h"
 #include <stdio.h>
 #include <string.h>
 
