@@ -79,11 +79,7 @@ static void check_endpoints(struct check *check, struct cli_look *look)
         add_error(check, &err);
         return;
     }
-    if (offers.count > 0)
-        return;
-    if (cli_look_kind(look) == CLI_KIND_PROGRAM)
-        add_warning(check, "program", "it is a program and has no endpoints; weir run runs it");
-    else
+    if (offers.count == 0 && cli_look_kind(look) != CLI_KIND_PROGRAM)
         add_warning(check, "no-endpoints",
                     "it has no endpoints: no exported function takes and returns what can be said "
                     "in JSON");
