@@ -269,6 +269,116 @@ static void no_deadlines_for_debuggers(void **state)
     end(f);
 }
 
+/* ---- drivers ---- */
+
+struct plan { /* what a driver does, and how far it came */
+    u32 func, calls, polls;
+    u32 sum, done_calls, done_polls;
+    bool ended;
+};
+
+static void drive(struct rt_instance *instance, void *arg)
+{
+    struct plan *plan = arg;
+    for (; plan->done_calls < plan->calls; plan->done_calls++) {
+        union abi_value values[2] = {{.u32 = plan->sum}, {.u32 = 1}};
+        rt_driver_call(instance, plan->func, values);
+        plan->sum = values[0].u32;
+    }
+    for (; plan->done_polls < plan->polls; plan->done_polls++) {
+        u64 end_ns = clock_monotonic_ns() + 100000;
+        while (clock_monotonic_ns() < end_ns) {
+        }
+        rt_driver_poll(instance);
+    }
+    plan->ended = true;
+}
+
+static void note_driver(void *arg, const struct sched_result *result)
+{
+    struct request *request = arg;
+    request->done = true;
+    request->order = request->f->done_count++;
+    request->kind = result->trap == NULL ? ABI_TRAP_NONE : result->trap->kind;
+    request->slices = result->slices;
+    rt_pool_release(request->f->pool, &request->instance);
+}
+
+static struct request *start_driver(struct fixture *f, u32 index, struct plan *plan, u64 cpu_ns)
+{
+    struct request *request = &f->requests[index];
+    *request = (struct request){.f = f};
+    assert_true(rt_pool_take(f->pool, &request->instance, NULL));
+    struct sched_call call = {.instance = request->instance,
+                              .driver = drive,
+                              .driver_arg = plan,
+                              .cpu_ns = cpu_ns,
+                              .done = note_driver,
+                              .arg = request};
+    assert_true(sched_start(f->sched, &call, &request->task, NULL));
+    return request;
+}
+
+static void a_driver_calls_several_functions(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(NULL);
+    struct plan plan = {.func = GUEST_ADD, .calls = 1000};
+    struct request *request = start_driver(f, 0, &plan, 0);
+    sched_turn(f->sched, 0);
+    assert_true(request->done && plan.ended);
+    assert_int_equal(request->kind, ABI_TRAP_NONE);
+    assert_int_equal(plan.sum, 1000);
+    end(f);
+}
+
+/* What stands behind a trap, or a kill, never runs. */
+static void a_driver_ends_where_its_guest_does(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(NULL);
+    struct plan traps = {.func = GUEST_TRAP, .calls = 1, .sum = ABI_TRAP_UNREACHABLE};
+    struct plan spins = {.func = GUEST_SPIN, .calls = 1};
+    struct plan waits = {.func = GUEST_CALL_HOST, .calls = 1};
+    struct request *first = start_driver(f, 0, &traps, 0);
+    struct request *second = start_driver(f, 1, &spins, 6000000);
+    struct request *third = start_driver(f, 2, &waits, 0);
+    while (!first->done || !second->done)
+        sched_turn(f->sched, 0);
+    sched_cancel(third->task, ABI_TRAP_CANCELLED);
+    assert_int_equal(first->kind, ABI_TRAP_UNREACHABLE);
+    assert_int_equal(second->kind, ABI_TRAP_CPU_LIMIT);
+    assert_int_equal(third->kind, ABI_TRAP_CANCELLED);
+    assert_int_equal(f->cancelled, 1);
+    assert_false(traps.ended || spins.ended || waits.ended);
+    assert_int_equal(traps.done_calls + spins.done_calls + waits.done_calls, 0);
+    end(f);
+}
+
+static void a_driver_gives_others_their_turn_when_it_polls(void **state)
+{
+    (void)state;
+    struct fixture *f = begin(NULL);
+    struct plan plan = {.polls = UINT32_MAX};
+    struct request *request = start_driver(f, 0, &plan, 0);
+    sched_turn(f->sched, 0);
+    assert_false(request->done);
+    assert_true(plan.done_polls > 0);
+    struct request *other = start(f, 1, GUEST_ADD, 1, 2, 0, 0);
+    sched_turn(f->sched, 0);
+    assert_int_equal(other->result, 3);
+    plan.polls = plan.done_polls + 2;
+    while (!request->done)
+        sched_turn(f->sched, 0);
+    assert_true(plan.ended && request->slices > 1);
+    struct plan endless = {.polls = UINT32_MAX};
+    struct request *killed = start_driver(f, 2, &endless, 6000000);
+    while (!killed->done)
+        sched_turn(f->sched, 0);
+    assert_int_equal(killed->kind, ABI_TRAP_CPU_LIMIT);
+    end(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +391,9 @@ int main(void)
         cmocka_unit_test(a_suspended_task_waits_and_wakes),
         cmocka_unit_test(a_cancelled_task_is_gone_at_once),
         cmocka_unit_test(no_deadlines_for_debuggers),
+        cmocka_unit_test(a_driver_calls_several_functions),
+        cmocka_unit_test(a_driver_ends_where_its_guest_does),
+        cmocka_unit_test(a_driver_gives_others_their_turn_when_it_polls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
