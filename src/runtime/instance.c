@@ -196,17 +196,9 @@ static bool create_parts(struct rt_instance *instance, struct err *err)
             (struct abi_memory_ref){.base = memory->abi.base, .memory = &memory->abi};
     }
     imported = rt_import_count(module, RT_EXTERN_TABLE);
-    u64 elements = 0;
-    for (u32 i = 0; i < file->table_count; i++) {
-        elements += file->tables[i].limits.min;
-        if (elements > RT_TABLE_LEN_MAX)
-            return err_set(err, ERR_LIMIT, ERR_NO_AT, "tables of more than %u elements",
-                           (unsigned)RT_TABLE_LEN_MAX);
-        if (!rt_table_create(&instance->tables[i], &file->tables[i], err))
-            return false;
+    for (u32 i = 0; i < file->table_count; i++)
         rt_ctx_tables(instance)[imported + i] = &instance->tables[i].abi;
-    }
-    return true;
+    return rt_tables_create(instance->tables, file->tables, file->table_count, err);
 }
 
 static bool allocate(struct rt_instance *instance, struct err *err)
@@ -285,8 +277,8 @@ void rt_instance_destroy(struct rt_instance **instance)
     old->group_before->group_next = old->group_next;
     for (u32 i = 0; old->memories != NULL && i < old->module->file.memory_count; i++)
         rt_memory_destroy(&old->memories[i]);
-    for (u32 i = 0; old->tables != NULL && i < old->module->file.table_count; i++)
-        rt_table_destroy(&old->tables[i]);
+    if (old->tables != NULL)
+        rt_tables_destroy(old->tables, old->module->file.table_count);
     while (old->kept != NULL) {
         struct rt_instance *kept = old->kept;
         old->kept = kept->kept_next;

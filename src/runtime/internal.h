@@ -11,7 +11,7 @@
 #define RT_STACK_GUARD    MIB
 #define RT_COPY_MAX       (64 * KIB) /* memories up to this size are reset by copying all of it */
 #define RT_RESERVED_BYTES (ABI_GUARD_BEFORE + 4 * GIB + ABI_GUARD_AFTER) /* of one memory */
-#define RT_SLOT_MAPPINGS  5 /* guard, image, zeroed rest, stack, stack guard */
+#define RT_SLOT_MAPPINGS  6 /* guard, image, zeroed rest, stack, stack guard, tables that grow */
 #define RT_MODULE_BYTES   (512 * MIB)
 #define RT_CODE_BYTES     (2 * GIB)
 #define RT_TABLE_LEN_MAX  ((u64)10000000) /* elements of all tables of an instance */
@@ -234,13 +234,14 @@ bool rt_dirty_scan_works(int pagemap_fd);
 struct rt_table {
     struct abi_table abi; /* first */
     const struct rt_table_type *type;
-    u64 mapped_bytes; /* of entries, where they are mapped: the table can grow */
+    u64 mapped_bytes; /* of entries, where they are mapped: the table can grow; else 0 */
     bool changed;     /* since the instance's segments were put into it */
 };
-/* Null elements. errors: ERR_LIMIT. */
-MUST_CHECK bool rt_table_create(struct rt_table *table, const struct rt_table_type *type,
-                                struct err *err);
-void rt_table_destroy(struct rt_table *table);
+/* Null elements, all tables of an instance; those that can grow share one mapping.
+ * errors: ERR_LIMIT. */
+MUST_CHECK bool rt_tables_create(struct rt_table *tables, const struct rt_table_type *types,
+                                 u32 count, struct err *err);
+void rt_tables_destroy(struct rt_table *tables, u32 count);
 /* By null elements. Old length, or UINT64_MAX. spec: core/exec, table.grow */
 u64 rt_table_grow(struct rt_table *table, u64 delta);
 void rt_table_reset(struct rt_table *table); /* null elements, first length */

@@ -1,9 +1,9 @@
 /*
  * runtime/table.c -- tables: their memory, which never moves, and growth.
  *
- * Behind its elements a table is null, for one entry at least: see struct abi_table. One that can
- * grow is mapped with room for its greatest length; the kernel gives memory only for what is
- * touched.
+ * Behind its elements a table is null, for one entry at least: see struct abi_table. Those
+ * that can grow are mapped with room for their greatest length, all in one mapping; the kernel
+ * gives memory only for what is touched.
  */
 #include "base/check.h"
 #include "runtime/internal.h"
@@ -17,31 +17,72 @@ static bool refuse(u64 len, struct err *err)
                    (unsigned long long)len);
 }
 
-bool rt_table_create(struct rt_table *table, const struct rt_table_type *type, struct err *err)
+/* For its greatest length and one more; 0 for a table that cannot grow. */
+static u64 room_bytes(const struct rt_table_type *type)
 {
-    u64 len = type->limits.min, max = min_u64(type->limits.max, RT_TABLE_LEN_MAX);
-    *table = (struct rt_table){.abi = {.len = len, .max = max_u64(len, max)}, .type = type};
-    if (table->abi.max == len) {
-        table->abi.entries = calloc(len + 1, sizeof *table->abi.entries);
-        return table->abi.entries != NULL || refuse(len, err);
-    }
-    u64 bytes = round_up((max + 1) * sizeof *table->abi.entries, RT_PAGE_BYTES);
-    void *entries = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (entries == MAP_FAILED)
-        return refuse(len, err);
-    table->abi.entries = entries;
-    table->mapped_bytes = bytes;
-    return true;
+    u64 max = min_u64(type->limits.max, RT_TABLE_LEN_MAX);
+    if (max <= type->limits.min)
+        return 0;
+    return round_up((max + 1) * sizeof(struct abi_entry), RT_PAGE_BYTES);
 }
 
-void rt_table_destroy(struct rt_table *table)
+static u64 all_room_bytes(const struct rt_table_type *types, u32 count)
 {
-    if (table->mapped_bytes > 0)
-        munmap(table->abi.entries, table->mapped_bytes);
-    else
-        free(table->abi.entries);
-    *table = (struct rt_table){0};
+    u64 bytes = 0;
+    for (u32 i = 0; i < count; i++)
+        bytes += room_bytes(&types[i]);
+    return bytes;
+}
+
+bool rt_tables_create(struct rt_table *tables, const struct rt_table_type *types, u32 count,
+                      struct err *err)
+{
+    u64 elements = 0, bytes = all_room_bytes(types, count);
+    for (u32 i = 0; i < count; i++)
+        elements += types[i].limits.min;
+    if (elements > RT_TABLE_LEN_MAX)
+        return err_set(err, ERR_LIMIT, ERR_NO_AT, "tables of more than %u elements",
+                       (unsigned)RT_TABLE_LEN_MAX);
+    u8 *room = NULL;
+    if (bytes > 0) {
+        room = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (room == MAP_FAILED)
+            return refuse(elements, err);
+    }
+    bool ok = true;
+    u64 at = 0;
+    for (u32 i = 0; i < count; i++) {
+        struct rt_table *table = &tables[i];
+        table->type = &types[i];
+        table->mapped_bytes = room_bytes(&types[i]);
+        table->abi.len = table->abi.max = types[i].limits.min;
+        if (table->mapped_bytes == 0) {
+            table->abi.entries = calloc(table->abi.len + 1, sizeof *table->abi.entries);
+            ok &= table->abi.entries != NULL;
+        } else {
+            table->abi.entries = (struct abi_entry *)(room + at);
+            table->abi.max = min_u64(types[i].limits.max, RT_TABLE_LEN_MAX);
+            at += table->mapped_bytes;
+        }
+    }
+    return ok || refuse(elements, err);
+}
+
+void rt_tables_destroy(struct rt_table *tables, u32 count)
+{
+    u8 *room = NULL;
+    u64 bytes = 0;
+    for (u32 i = 0; i < count; i++) {
+        if (tables[i].mapped_bytes == 0)
+            free(tables[i].abi.entries);
+        else if (room == NULL) /* the first one has the lowest address */
+            room = (u8 *)tables[i].abi.entries;
+        bytes += tables[i].mapped_bytes;
+        tables[i] = (struct rt_table){0};
+    }
+    if (room != NULL)
+        munmap(room, bytes);
 }
 
 u64 rt_table_grow(struct rt_table *table, u64 delta)
