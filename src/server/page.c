@@ -98,7 +98,7 @@ void server_index_curl(const struct endpoint_table *table, const char *url, stru
         buf_add_format(out, "  and %u more: curl %s/\n", table->count - CURL_LINES_MAX, url);
     for (u32 i = 0; i < table->module_count; i++)
         if (table->modules[i].program != NULL)
-            buf_add_format(out, "  curl --data-binary @- %s/%s   # runs the program %s\n", url,
+            buf_add_format(out, "  curl -d 'some input' %s/%s   # runs the program %s\n", url,
                            table->module_count == 1 ? "" : table->modules[i].name,
                            table->modules[i].name);
     if (table->count == 0 && count_programs(table) == 0)
