@@ -414,6 +414,52 @@ static void many_things_are_polled(void **state)
     guest_run_end(run);
 }
 
+/* A stream of the caller and a pipe at once. */
+static void poll_both(struct guest_run *run, struct rt_instance *i)
+{
+    struct echo *echo = CONTAINER_OF(run->guest->fds[OUT].stream, struct echo, stream);
+    const struct sub subs[] = {{.userdata = 1, .tag = 1, .fd_or_clock = IN},
+                               {.userdata = 2, .tag = 2, .fd_or_clock = OUT},
+                               {.userdata = 3, .tag = 1, .fd_or_clock = OUT},
+                               {.userdata = 4, .fd_or_clock = 1, .timeout = UINT64_MAX}};
+    assert_int_equal(poll_all(i, subs, 4), 1);
+    assert_int_equal(wasi_bytes(i, AT_DATA, 1)[0], 2); /* it takes something */
+    echo->limit = 0;
+    assert_int_equal(poll_all(i, subs, 4), 1);
+    assert_int_equal(wasi_bytes(i, AT_DATA, 1)[0], 1); /* the pipe has something */
+}
+
+static void a_callers_stream_is_polled(void **state)
+{
+    (void)state;
+    int fds[2];
+    struct guest_run *run = begin();
+    struct echo echo = {.stream.ops = &echo_ops};
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    add(run, IN, fds[0]);
+    assert_true(wasi_guest_add_stream(run->guest, OUT, &echo.stream, NULL));
+    guest_start(run, poll_both);
+    let_it_wait(run);
+    wasi_stream_wake(&echo.stream);
+    let_it_wait(run);
+    echo.limit = 1;
+    wasi_stream_wake(&echo.stream);
+    let_it_wait(run); /* for the pipe */
+    assert_true(fd_write_all(fds[1], "x", 1));
+    guest_finish(run);
+    assert_int_equal(run->kind, ABI_TRAP_NONE);
+    guest_start(run, poll_both); /* killed while it waits for all of them */
+    u8 byte;
+    assert_true(fd_read_all(fds[0], &byte, 1));
+    let_it_wait(run);
+    sched_cancel(run->task, ABI_TRAP_CANCELLED);
+    wasi_stream_wake(&echo.stream);
+    assert_null(echo.stream.wait);
+    close(fds[0]);
+    close(fds[1]);
+    guest_run_end(run);
+}
+
 static void sleep_for_ever(struct guest_run *run, struct rt_instance *i)
 {
     (void)run;
@@ -502,6 +548,7 @@ int main(void)
         cmocka_unit_test(a_writer_waits_for_the_callers_stream),
         cmocka_unit_test(a_reader_waits_for_the_callers_stream),
         cmocka_unit_test(many_things_are_polled),
+        cmocka_unit_test(a_callers_stream_is_polled),
         cmocka_unit_test(a_sleeper_uses_no_processor_and_can_be_killed),
         cmocka_unit_test(sockets),
     };
