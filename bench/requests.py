@@ -96,7 +96,7 @@ def main():
     servers = [
         Server("bare epoll responder", [os.path.join(BIN, "bare_http"), str(PORT)], "/"),
         Server("weir serve, fresh instance a request",
-               [WEIR, "serve", module, "--workers", "1", "--addr", "127.0.0.1:0",
+               [WEIR, "serve", module, "--workers", "1", "--addr", "127.0.0.1:0", "--log", "none",
                 "--cache", os.path.join(WORK, "cache")], "/answer"),
     ]
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:

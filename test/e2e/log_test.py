@@ -3,6 +3,7 @@
 import fcntl
 import re
 import shutil
+import struct
 
 from harness import *  # pylint: disable=wildcard-import,unused-wildcard-import
 
@@ -90,6 +91,7 @@ class Log(unittest.TestCase):
                 sock.sendall(post("/spin", "[]"))
                 while not self.is_spinning(server):
                     pass
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         lines = self.text_lines()
         self.assertEqual([(line["path"], line["status"], line["outcome"]) for line in lines],
                          [("/spin", "-", "cancelled")])
