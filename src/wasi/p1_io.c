@@ -271,6 +271,8 @@ u32 wasi_p1_fd_readdir(struct rt_instance *instance, u32 fd, u32 buf, u32 buf_le
         total += (u32)op.reply.value;
         cookie = op.reply.cookie;
         at_end = op.reply.at_end != 0 || is_last;
+        if (!at_end)
+            wasi_yield(instance);
     }
     if (error != WASI_SUCCESS)
         return error;

@@ -123,6 +123,12 @@ class Run(unittest.TestCase):
                                       timeout=PATIENCE_S)
                 self.assertEqual((done.returncode, done.stderr.decode()), (status, line + "\n"))
 
+    def test_helpers_are_not_for_people(self):
+        done = subprocess.run([WEIR, "helper"], stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=PATIENCE_S, check=False)
+        self.assertEqual((done.returncode, done.stderr),
+                         (2, b"weir: helper processes are started by weir itself\n"))
+
     def test_signals_end_it_like_a_native_program(self):
         for number in (signal.SIGINT, signal.SIGTERM):
             for words in (("sleep", "3600000"), ("spin",)):
