@@ -262,6 +262,8 @@ static void try_last_parts(struct guest_run *run, struct rt_instance *i)
                 assert_int_not_equal(following[t](i, ROOT, len), WASI_SUCCESS);
             for (size_t t = 0; t < COUNT_OF(others); t++)
                 assert_int_not_equal(others[t](i, ROOT, len), WASI_SUCCESS);
+            /* Not even whether there is something at its end. */
+            assert_int_equal(try_link_from(i, ROOT, len), WASI_NOTDIR);
         }
     }
     /* The link itself may be looked at and removed. */
