@@ -79,7 +79,7 @@ static void check_endpoints(struct check *check, struct cli_look *look)
         add_error(check, &err);
         return;
     }
-    if (offers.count == 0 && cli_look_kind(look) != CLI_KIND_PROGRAM)
+    if (offers.count == 0 && !offers.is_program)
         add_warning(check, "no-endpoints",
                     "it has no endpoints: no exported function takes and returns what can be said "
                     "in JSON");

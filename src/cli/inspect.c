@@ -155,7 +155,10 @@ static void write_text(const struct facts *f, struct buf *out)
         add_import(f->imports_of, i, out);
     if (f->signature_file != NULL)
         buf_add_format(out, "signatures  %s\n", f->signature_file);
-    buf_add_format(out, "endpoints   %u\n", f->offers.count);
+    if (f->offers.is_program)
+        buf_add_text(out, "endpoints   every path: the program runs once for a request\n");
+    else
+        buf_add_format(out, "endpoints   %u\n", f->offers.count);
     for (u32 i = 0; i < f->offers.count; i++)
         buf_add_format(out, "  POST %s   %s\n", f->offers.items[i].path,
                        f->offers.items[i].signature);
@@ -233,7 +236,8 @@ static void write_json(const struct facts *f, struct buf *out)
     buf_add_byte(out, ']');
     if (f->signature_file != NULL)
         add_string(out, ",\"signatures\":", f->signature_file);
-    buf_add_text(out, ",\"endpoints\":[");
+    buf_add_text(out, f->offers.is_program ? ",\"serves\":\"program\",\"endpoints\":["
+                                           : ",\"serves\":\"functions\",\"endpoints\":[");
     for (u32 i = 0; i < f->offers.count; i++) {
         add_string(out, i == 0 ? "{\"path\":" : ",{\"path\":", f->offers.items[i].path);
         add_string(out, ",\"signature\":", f->offers.items[i].signature);

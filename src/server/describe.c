@@ -8,7 +8,8 @@
 bool server_describe(struct rt_module *module, struct rt_text signature, const char *file,
                      struct arena *arena, struct server_offers *out, struct err *err)
 {
-    struct served_module served = {.name = "", .module = module};
+    struct served_module served = {
+        .name = "", .module = module, .program = server_program_of(module)};
     struct endpoint_table table;
     struct buf text;
     if (!typed_module_make(&served.typed, module, signature, file, arena, err))
@@ -25,6 +26,7 @@ bool server_describe(struct rt_module *module, struct rt_text signature, const c
         offers[i].signature = buf_ok(&text) ? arena_text(arena, text.bytes, text.len) : "...";
     }
     buf_fini(&text);
-    *out = (struct server_offers){.items = offers, .count = table.count};
+    *out = (struct server_offers){
+        .items = offers, .count = table.count, .is_program = served.program != NULL};
     return true;
 }

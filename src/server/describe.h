@@ -13,6 +13,7 @@ struct server_offer {
 struct server_offers {
     const struct server_offer *items; /* in the order of their names */
     u32 count;
+    bool is_program; /* it runs once for every request, whatever the path; there are no items */
 };
 
 /* Lists the endpoints of a loaded module. signature: the text of the file FILE.sig beside it, whose

@@ -48,6 +48,9 @@ struct endpoint_table {
     u32 module_count, count;
 };
 
+/* `_start`, if the module is a program, else NULL: WASI calls it a command. */
+const struct rt_export *server_program_of(const struct rt_module *module);
+
 /* Lists the endpoints of modules that are loaded and typed. views: the modules; memory: arena. */
 void server_endpoints_make(struct endpoint_table *table, struct served_module *modules,
                            u32 module_count, struct arena *arena);
@@ -261,7 +264,8 @@ struct worker {
     struct loop_timer accept_timer; /* ends a pause */
     bool listening, draining, stopped;
     struct loop_timer drain_timer;
-    int spare_fd; /* given up to refuse a client when no descriptor is free */
+    struct buf spare_body; /* memory of a large body that was answered */
+    int spare_fd;          /* given up to refuse a client when no descriptor is free */
     u32 connections, waiting;
     struct conn_list open_conns, free_conns;
     u64 id_high;

@@ -163,15 +163,6 @@ static bool type_module(struct worker *w, struct served_module *module,
     return typed_module_make(&module->typed, module->module, from->signature, file, &w->arena, err);
 }
 
-/* `_start`, if the module is a program: WASI calls it a command. */
-static const struct rt_export *find_program(const struct rt_module *module)
-{
-    const struct rt_export *start = rt_module_export_find(module, "_start", strlen("_start"));
-    bool fits = start != NULL && start->type != NULL && start->type->param_count == 0 &&
-                start->type->result_count == 0;
-    return fits ? start : NULL;
-}
-
 static bool load_modules(struct worker *w, struct err *err)
 {
     const struct server_worker_config *config = w->config;
@@ -188,7 +179,7 @@ static bool load_modules(struct worker *w, struct err *err)
             !type_module(w, module, from, err) ||
             !rt_pool_create(&module->pool, module->module, (u32)w->limits->instances, err))
             return err_context(err, "%s", from->name);
-        module->program = find_program(module->module);
+        module->program = server_program_of(module->module);
     }
     return true;
 }
@@ -283,6 +274,7 @@ static void stop(struct worker *w)
     buf_fini(&w->index_json);
     buf_fini(&w->index_html);
     buf_fini(&w->openapi);
+    buf_fini(&w->spare_body);
     buf_fini(&w->payload);
     arena_fini(&w->arena);
 }
@@ -310,6 +302,7 @@ bool server_worker_run(const struct server_worker_config *config, struct err *er
     buf_init(&w->index_json, INDEX_MAX_BYTES);
     buf_init(&w->index_html, INDEX_MAX_BYTES);
     buf_init(&w->openapi, INDEX_MAX_BYTES);
+    buf_init(&w->spare_body, (size_t)limits.body_bytes);
     buf_init(&w->payload, PAYLOAD_BYTES);
     fit_descriptors(&limits);
     bool ok = start(w, err);

@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""weir inspect and weir check: what is said of a module is what it is, and what serve does with it."""
+import hashlib
+
+from harness import *  # pylint: disable=wildcard-import,unused-wildcard-import
+
+WEIR = os.path.join(BIN, "weir")
+
+
+def guest(name):
+    return os.path.join(GUESTS, name + ".wasm")
+
+
+def weir(*args, status=0):
+    done = subprocess.run([WEIR, *args], capture_output=True, check=False, timeout=PATIENCE_S)
+    assert done.returncode == status, done
+    return done.stdout.decode()
+
+
+def inspect(name, *options):
+    return json.loads(weir("inspect", "--json", guest(name), *options))
+
+
+class Inspect(unittest.TestCase):
+    def test_a_library_of_functions(self):
+        facts = inspect("hello")
+        with open(guest("hello"), "rb") as file:
+            content = file.read()
+        self.assertEqual(facts["file"], guest("hello"))
+        self.assertEqual(facts["bytes"], len(content))
+        self.assertEqual(facts["digest"], hashlib.blake2b(content, digest_size=32).hexdigest())
+        self.assertEqual((facts["kind"], facts["serves"]), ("function library", "functions"))
+        self.assertEqual((facts["tier"], facts["strict_traps"]), ("best", False))
+        self.assertEqual(facts["imports"], [])
+        self.assertEqual(facts["memory"]["limit_bytes"], 128 << 20)
+        self.assertIn({"path": "/add", "signature": "add(a: i32, b: i32) -> i32"},
+                      facts["endpoints"])
+
+    def test_endpoints_are_those_that_are_served(self):
+        for name in ("hello", "vec", "lists", "typed", "names"):
+            said = [endpoint["path"] for endpoint in inspect(name)["endpoints"]]
+            with Server(name, options=("--workers", "1")) as server:
+                index = json.loads(server.request("GET", "/")[2])
+            self.assertEqual(said, [endpoint["path"] for endpoint in index["endpoints"]])
+
+    def test_options_make_another_code(self):
+        facts = [inspect("hello"), inspect("hello", "--opt", "quick"),
+                 inspect("hello", "--strict-traps")]
+        self.assertEqual([one["tier"] for one in facts], ["best", "quick", "best"])
+        self.assertEqual([one["strict_traps"] for one in facts], [False, False, True])
+        self.assertEqual(len({one["code_key"] for one in facts}), 3)
+        self.assertEqual(len({one["digest"] for one in facts}), 1)
+
+    def test_a_program(self):
+        facts = inspect("program")
+        self.assertEqual((facts["kind"], facts["serves"]), ("program", "program"))
+        self.assertEqual(facts["endpoints"], [])
+        write = next(one for one in facts["imports"] if one["name"] == "fd_write")
+        self.assertEqual((write["module"], write["kind"], write["offered"]),
+                         ("wasi_snapshot_preview1", "function", True))
+        self.assertEqual(write["type"], "(i32, i32, i32, i32) -> (i32)")
+        self.assertGreater(write["caller"]["index"], 0)
+
+    def test_the_text_says_the_same(self):
+        facts, text = inspect("vec"), weir("inspect", guest("vec"))
+        for word in (facts["digest"], facts["code_key"], facts["kind"],
+                     *[endpoint["signature"] for endpoint in facts["endpoints"]]):
+            self.assertIn(word, text)
+
+    def test_what_is_checked_can_be_served(self):
+        names = [name.removesuffix(".wasm") for name in sorted(os.listdir(GUESTS))
+                 if name.endswith(".wasm")]
+        self.assertEqual(weir("check", *map(guest, names)),
+                         "".join(f"{guest(name)}: ok: it can be served\n" for name in names))
+        with Server(*names, options=("--workers", "1")):
+            pass
+
+
+if __name__ == "__main__":
+    unittest.main()
