@@ -268,10 +268,12 @@ static bool copy(int from, int to, struct err *err)
     while (len > 0 && (len = read(from, bytes, chunk)) > 0) {
         total += (u64)len;
         if (total > ARTIFACT_BYTES_MAX || !fd_write_all(to, bytes, (size_t)len))
-            len = -1;
+            break;
     }
     free(bytes);
-    if (len < 0)
+    if (total > ARTIFACT_BYTES_MAX)
+        return err_set(err, ERR_COMPILE, ERR_NO_AT, "the compiler wrote more than an artifact has");
+    if (len != 0)
         return err_sys(err, "cannot copy an artifact");
     return total > 0 || err_set(err, ERR_COMPILE, ERR_NO_AT, "the compiler wrote an empty file");
 }

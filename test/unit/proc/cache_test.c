@@ -30,8 +30,7 @@ static void publish(struct proc_cache *cache, const char *path)
     snprintf(from, sizeof from, "%s/0.code", job);
     write_file(from, "artifact bytes", 14);
     assert_true(proc_cache_publish(cache, from, path, &err));
-    proc_cache_job_remove(job);
-    assert_int_equal(access(job, F_OK), -1);
+    assert_int_equal(rmdir(job), 0); /* the file is gone from it */
 }
 
 static void published_files_are_found(void **state)
@@ -97,12 +96,13 @@ static void another_name_is_refused(void **state)
     assert_int_equal(access(other, F_OK), -1);
 }
 
-static void old_job_folders_are_swept(void **state)
+static void what_killed_processes_left_is_swept(void **state)
 {
     (void)state;
     struct proc_cache cache;
     struct err err = {0};
     char old[PROC_PATH_MAX], fresh[PROC_PATH_MAX], file[PROC_PATH_MAX + 8];
+    char old_file[PROC_PATH_MAX], fresh_file[PROC_PATH_MAX];
     assert_true(proc_cache_open(&cache, root, &err));
     assert_true(proc_cache_job_create(&cache, old, &err));
     assert_true(proc_cache_job_create(&cache, fresh, &err));
@@ -110,7 +110,14 @@ static void old_job_folders_are_swept(void **state)
     write_file(file, "x", 1);
     const struct timespec times[] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
     assert_int_equal(utimensat(AT_FDCWD, old, times, 0), 0);
+    path_in_root(old_file, "new-aaaaaa");
+    path_in_root(fresh_file, "new-bbbbbb");
+    write_file(old_file, "x", 1);
+    write_file(fresh_file, "x", 1);
+    assert_int_equal(utimensat(AT_FDCWD, old_file, times, 0), 0);
     assert_true(proc_cache_open(&cache, root, &err));
+    assert_int_equal(access(old_file, F_OK), -1);
+    assert_int_equal(unlink(fresh_file), 0);
     assert_int_equal(access(old, F_OK), -1);
     assert_int_equal(access(fresh, F_OK), 0);
     proc_cache_job_remove(fresh);
@@ -172,7 +179,7 @@ int main(void)
         cmocka_unit_test(published_files_are_found),
         cmocka_unit_test(any_flipped_bit_is_refused),
         cmocka_unit_test(another_name_is_refused),
-        cmocka_unit_test(old_job_folders_are_swept),
+        cmocka_unit_test(what_killed_processes_left_is_swept),
         cmocka_unit_test(a_foreign_folder_is_refused),
         cmocka_unit_test(without_a_home_a_temporary_folder_serves),
     };
