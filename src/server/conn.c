@@ -11,6 +11,7 @@
 #define IN_MAX_BYTES  (HTTP_MAX_HEAD + SERVER_RECEIVE_BYTES)
 #define OUT_MAX_BYTES (SERVER_REPLY_BYTES + MIB) /* and a head */
 #define KEEP_BYTES    (64 * KIB)        /* larger buffers are given back between requests */
+#define SPARE_BYTES   (16 * MIB)        /* and of bodies, one of at most so many is kept */
 #define DISCARD_BYTES (64 * KIB)        /* body read only to keep the connection; or lingering */
 #define DRAIN_NS      ((u64)100000000)  /* for a request that is on its way when the drain begins */
 #define EVICT_NS      ((u64)1000000000) /* silence after which a connection may have to go */
@@ -80,6 +81,33 @@ void server_conn_release_large(struct buf *buf)
         buf_clear(buf);
 }
 
+/* One large body's memory is kept for the next: the kernel would clear its pages each time. */
+void server_conn_release_body(struct conn *c)
+{
+    struct buf *body = &c->request.body, *spare = &c->worker->spare_body;
+    if (body->cap > KEEP_BYTES && body->cap <= SPARE_BYTES && body->cap > spare->cap) {
+        struct buf old = *spare;
+        *spare = *body;
+        *body = (struct buf){.limit_bytes = spare->limit_bytes};
+        buf_fini(&old);
+    } else {
+        server_conn_release_large(body);
+    }
+}
+
+static void take_spare(struct conn *c)
+{
+    struct buf *body = &c->request.body, *spare = &c->worker->spare_body;
+    u64 len = c->parser.request.content_length;
+    if (len <= KEEP_BYTES || spare->cap < len || body->cap >= len)
+        return;
+    struct buf own = *body;
+    *body = *spare;
+    buf_clear(body);
+    *spare = own;
+    buf_clear(spare);
+}
+
 /* The memory stays, in the free list: callers up the stack may still look at the state. */
 void server_conn_close(struct conn *c)
 {
@@ -100,7 +128,7 @@ void server_conn_close(struct conn *c)
     server_conn_release_large(&c->in);
     server_conn_release_large(&c->out);
     server_conn_release_large(&c->chunk);
-    server_conn_release_large(&c->request.body);
+    server_conn_release_body(c);
     server_conn_release_large(&c->request.reply);
     list_remove(&w->open_conns, c);
     list_add(&w->free_conns, c);
@@ -234,6 +262,8 @@ static bool begin_body(struct conn *c)
         refuse(c);
         return false;
     }
+    if (r->target == REQUEST_CALL)
+        take_spare(c);
     if (c->parser.request.expects_continue && c->at == c->len) {
         buf_add_text(&c->out, HTTP_CONTINUE);
         server_conn_flush(c);

@@ -56,6 +56,7 @@ void server_conn_watch(struct conn *conn, u32 events);
 void server_conn_set_timeout(struct conn *conn, u64 delay_ns);
 void server_conn_begin_idle(struct conn *conn); /* the next request may come */
 void server_conn_release_large(struct buf *buf);
+void server_conn_release_body(struct conn *conn);
 
 /* ---- conn_send.c ---- */
 

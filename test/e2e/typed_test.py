@@ -161,6 +161,18 @@ class Raw(SharedServer):
         status, _, reply = self.server.request("POST", "/typed/echo_bytes", body, RAW)
         self.assertEqual((status, json.loads(reply) == list(body)), (200, True))
 
+    def test_bodies_of_all_sizes_in_turn(self):
+        """Memory of a large body serves the next one, also on another connection."""
+        both = {**RAW, "Accept": "application/octet-stream"}
+        clients = [self.server.client() for _ in range(3)]
+        for step, size in enumerate([500000, 10, 70000, 500000, 900000, 0, 65537, 800000]):
+            body = bytes([step + 1]) * size
+            status, _, reply = self.server.request("POST", "/typed/echo_bytes", body, both,
+                                                   client=clients[step % 3])
+            self.assertEqual((status, reply == body), (200, True), size)
+        for client in clients:
+            client.close()
+
     def test_refusals(self):
         cases = [
             ("/typed/echo_floats", b"12345", 400, "bad-argument",
