@@ -49,6 +49,7 @@ bool cg_object_write(struct cg_module *m, const char *path, struct err *err)
 static const char *const link_args[] = {
     "ld.lld",
     "--threads=1",
+    "--no-mmap-output-file",
     "-shared",
     "-nostdlib",
     "-Bsymbolic",

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #define KEY_FILE           "mac.key"
 #define JOB_PREFIX         "job-"      /* private folders of compilers */
 #define NEW_PREFIX         "new-"      /* files on their way */
+#define FILES_NEEDED       16          /* of a compile, its folder and objects included */
 #define JOB_SECONDS_MAX    (24 * 3600) /* no compile takes so long */
 
 static bool join(char out[PROC_PATH_MAX], const char *folder, const char *name, struct err *err)
@@ -68,8 +70,8 @@ static bool check_folder(const char *path, struct err *err)
         return err_set(err, ERR_SYSTEM, ERR_NO_AT,
                        "the folder %s can be written by others; make it yours alone (chmod 700)",
                        path);
-    if (access(path, R_OK | W_OK | X_OK) != 0)
-        return err_sys(err, "cannot write in the folder %s", path);
+    if (access(path, R_OK | X_OK) != 0)
+        return err_sys(err, "cannot read the folder %s", path);
     return true;
 }
 
@@ -177,17 +179,46 @@ bool proc_cache_open_temporary(struct proc_cache *cache, struct err *err)
     return true;
 }
 
+static bool disk_has_room(const char *path, u64 bytes)
+{
+    struct statvfs disk;
+    if (statvfs(path, &disk) != 0)
+        return true; /* whoever writes will see */
+    bool has_files = disk.f_files == 0 || disk.f_favail >= FILES_NEEDED;
+    return (disk.f_flag & ST_RDONLY) == 0 && has_files && access(path, W_OK) == 0 &&
+           disk.f_bavail >= bytes / disk.f_frsize + 1;
+}
+
 bool proc_cache_open(struct proc_cache *cache, const char *path, struct err *err)
 {
     char chosen[PROC_PATH_MAX];
     struct err why = {0};
-    if (path != NULL)
-        return open_at(cache, path, false, err);
-    if (default_path(chosen, &why) && open_at(cache, chosen, false, &why))
+    if (path != NULL ? open_at(cache, path, false, &why)
+                     : default_path(chosen, &why) && open_at(cache, chosen, false, &why))
         return true;
+    if (path != NULL && disk_has_room(path, sizeof cache->mac_key)) {
+        *err = why;
+        return false;
+    }
     if (!proc_cache_open_temporary(cache, err))
         return false;
     fprintf(stderr, "weir: warning: compiled modules will not be kept: %s\n", why.text);
+    return true;
+}
+
+bool proc_cache_has_room(const struct proc_cache *cache, u64 bytes)
+{
+    return cache->is_temporary || disk_has_room(cache->path, bytes);
+}
+
+bool proc_cache_leave(struct proc_cache *cache, const char *why, struct err *err)
+{
+    struct proc_cache temporary;
+    if (!proc_cache_open_temporary(&temporary, err))
+        return err_context(err, "%s: %s", cache->path, why);
+    fprintf(stderr, "weir: warning: compiled modules will not be kept: %s: %s\n", cache->path, why);
+    temporary.mac_key = cache->mac_key; /* one key for all artifacts of this process */
+    *cache = temporary;
     return true;
 }
 

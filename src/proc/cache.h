@@ -19,12 +19,19 @@ struct proc_cache {
 
 /* Opens, or makes, the artifact folder: path, or when NULL $WEIR_CACHE, $XDG_CACHE_HOME/weir,
  * $HOME/.cache/weir. Where that cannot be used (read-only, full, foreign), a private temporary
- * folder serves instead and one warning line goes to standard error; an explicit path that cannot
- * be used is an error. */
+ * folder serves instead and one warning line goes to standard error. A folder of others, or what is
+ * no folder, is an error where a path was given. */
 MUST_CHECK bool proc_cache_open(struct proc_cache *cache, const char *path, struct err *err);
 /* A private folder in $TMPDIR or /tmp, for artifacts that nobody needs later. */
 MUST_CHECK bool proc_cache_open_temporary(struct proc_cache *cache, struct err *err);
 void proc_cache_close(struct proc_cache *cache);
+
+/* Is there disk for so many bytes more? */
+bool proc_cache_has_room(const struct proc_cache *cache, u64 bytes);
+
+/* From here on a private temporary folder serves for what is compiled, and one warning line says
+ * so; what was found before stays good. */
+MUST_CHECK bool proc_cache_leave(struct proc_cache *cache, const char *why, struct err *err);
 
 /* A new private folder inside the cache for one compiler; remove with proc_cache_job_remove. */
 MUST_CHECK bool proc_cache_job_create(struct proc_cache *cache, char out[PROC_PATH_MAX],

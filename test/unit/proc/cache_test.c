@@ -142,6 +142,32 @@ static void a_foreign_folder_is_refused(void **state)
     unlink(path);
 }
 
+static void a_full_disk_is_left_with_the_key(void **state)
+{
+    (void)state;
+    struct proc_cache cache;
+    struct err err = {0};
+    char path[PROC_PATH_MAX], temporary[PROC_PATH_MAX];
+    path_in_root(path, "left");
+    setenv("TMPDIR", root, 1);
+    assert_true(proc_cache_open(&cache, path, &err));
+    struct digest key = cache.mac_key;
+    assert_true(proc_cache_has_room(&cache, KIB));
+    assert_false(proc_cache_has_room(&cache, (u64)1 << 62));
+    assert_true(proc_cache_leave(&cache, "a test", &err));
+    assert_true(cache.is_temporary);
+    assert_string_not_equal(cache.path, path);
+    assert_memory_equal(&cache.mac_key, &key, sizeof key);
+    assert_true(proc_cache_has_room(&cache, (u64)1 << 62)); /* there is nowhere else to go */
+    snprintf(temporary, sizeof temporary, "%s", cache.path);
+    proc_cache_close(&cache);
+    assert_int_not_equal(access(temporary, F_OK), 0);
+    assert_int_equal(access(path, F_OK), 0);
+    path_in_root(temporary, "left/mac.key");
+    unlink(temporary);
+    assert_int_equal(rmdir(path), 0);
+}
+
 static void without_a_home_a_temporary_folder_serves(void **state)
 {
     (void)state;
@@ -181,6 +207,7 @@ int main(void)
         cmocka_unit_test(another_name_is_refused),
         cmocka_unit_test(what_killed_processes_left_is_swept),
         cmocka_unit_test(a_foreign_folder_is_refused),
+        cmocka_unit_test(a_full_disk_is_left_with_the_key),
         cmocka_unit_test(without_a_home_a_temporary_folder_serves),
     };
     return cmocka_run_group_tests(tests, make_root, remove_root);
