@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""weir inspect and weir check: what is said of a module is what it is, and what serve does with it."""
+"""weir inspect and weir check: what is said of a module is what serve does with it."""
 import hashlib
 
 from harness import *  # pylint: disable=wildcard-import,unused-wildcard-import

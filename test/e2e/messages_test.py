@@ -4,8 +4,9 @@
     messages_test.py            compares with messages.txt
     messages_test.py --bless    rewrites messages.txt; review the difference
 
-A block of messages.txt is a command line behind "$ ", run in a folder with the files made below, the
-lines of its standard output behind "1> " and error behind "2> ", and its exit status behind "= ".
+A block of messages.txt is a command line behind "$ ", run in a folder with the files made below,
+the lines of its standard output behind "1> " and error behind "2> ", and its exit status behind
+"= ".
 """
 import shlex
 import sys
