@@ -115,8 +115,8 @@ static bool ensure_started(struct wasi_helper *helper, struct err *err)
     if (helper->sock >= 0)
         return true;
     reap(helper, WNOHANG);
-    int sock;
-    pid_t pid;
+    int sock = -1;
+    pid_t pid = 0;
     if (!helper->start(helper->start_arg, &sock, &pid, err))
         return false;
     helper->watch = (struct loop_watch){.fd = sock, .fn = on_event};
