@@ -1,6 +1,6 @@
 /* Sequences of random calls with random and hostile arguments: nothing crashes, no descriptor is
  * left, whatever order they come in and whenever the guest is killed.
- * WEIR_ROUNDS sets how many sequences (2,000; 1,000,000 take about four minutes). */
+ * WEIR_ROUNDS sets how many (2,000); a million take a quarter of an hour with sanitizers. */
 #include "test/unit/wasi/guest_run.h"
 #include <signal.h>
 #include <sys/resource.h>
