@@ -34,6 +34,10 @@ void cg_destroy(struct cg **cg); /* sets *cg to NULL; NULL is allowed */
 typedef void cg_progress_fn(void *arg, u32 done, u32 total);
 void cg_on_progress(struct cg *cg, cg_progress_fn *fn, void *arg);
 
+/* Calls fn, which must end the process, when LLVM or lld get no more memory. Otherwise they end it
+ * themselves, with a signal. */
+void cg_on_out_of_memory(void (*fn)(void));
+
 /* The key of the code file: a digest of everything its bytes depend on. Modules that differ only in
  * data, limits, initial values or exports have the same key. */
 void cg_code_key(const struct cg *cg, const struct wasm_module *m, struct cg_options options,

@@ -1,9 +1,12 @@
-// codegen/lld.cpp -- lld inside this process: the one thing its C++ interface is needed for.
+// codegen/lld.cpp -- what only C++ interfaces offer: lld inside this process, and word of LLVM when
+// memory runs out.
 #include "lld/Common/Driver.h"
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/Plugins/PassPlugin.h"
+#include "llvm/Support/ErrorHandling.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cstdio>
+#include <new>
 #include <string>
 
 LLD_HAS_DRIVER(elf)
@@ -22,4 +25,12 @@ extern "C" bool cg_lld_link(const char *const *args, size_t arg_count, char *tex
                                       {{lld::Gnu, &lld::elf::link}});
     snprintf(text, text_len, "%s", words.c_str());
     return result.retCode == 0 && result.canRunAgain;
+}
+
+extern "C" void cg_on_out_of_memory(void (*fn)())
+{
+    std::set_new_handler(fn);
+    llvm::install_bad_alloc_error_handler(
+        [](void *user, const char *, bool) { reinterpret_cast<void (*)()>(user)(); },
+        reinterpret_cast<void *>(fn));
 }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #define PATH_BYTES 4096
 
@@ -137,10 +138,17 @@ static void say_error(struct server *server, const struct err *err)
         fprintf(stderr, "weirc: %s\n", err->text);
 }
 
+/* Nothing can be sent from here: the parent knows the status. */
+static void end_without_memory(void)
+{
+    _exit(PROC_EXIT_MEMORY);
+}
+
 int compiler_serve(int socket, bool many)
 {
     struct server server = {.socket = socket};
     int status = 0;
+    cg_on_out_of_memory(end_without_memory);
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* no compile for a parent that has gone */
     do {
         char text[PROC_MESSAGE_MAX];

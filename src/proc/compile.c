@@ -27,6 +27,8 @@
 #define PROGRESS_MS      500
 #define MEMORY_DEFAULT   ((u64)8 << 30)
 #define MARGIN_MS        1000 /* beyond the time limit: for the compiler to meet its own first */
+#define ROOM_FACTOR      8 /* bytes of disk that a compile may take, for each byte of the module */
+#define ROOM_BYTES       (4 * MIB)
 #define LAST_MS          1000 /* for a compiler that ended the conversation to end itself */
 
 /* One compile from start to end. */
@@ -270,6 +272,11 @@ static bool explain_end(struct job *job, struct err *err)
         return err_set(err, ERR_COMPILE, ERR_NO_AT,
                        "the compiler used its %" PRIu64 " s of CPU time; try --opt quick",
                        job->cpu_s);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == PROC_EXIT_MEMORY)
+        return err_set(err, ERR_COMPILE, ERR_NO_AT,
+                       "the compiler needed more than its %" PRIu64
+                       " MiB of memory; try --opt quick",
+                       job->memory_bytes / MIB);
     proc_status_text(status, text, sizeof text);
     return err_set(err, ERR_COMPILE, ERR_NO_AT, "the compiler ended early: %s", text);
 }
@@ -397,6 +404,30 @@ static int lock_module(const struct job *job, const struct digest *key)
     return fd;
 }
 
+/* A full or read-only disk makes no compile fail: the result is then not kept. */
+static bool find_room(struct job *job, const struct digest *key, struct err *err)
+{
+    struct stat st;
+    if (fstat(job->module_fd, &st) != 0)
+        return err_sys(err, "cannot look at a memory file");
+    if (proc_cache_has_room(job->cache, ROOM_FACTOR * (u64)st.st_size + ROOM_BYTES))
+        return true;
+    if (job->options->compiler != NULL)
+        proc_compiler_stop(job->options->compiler, 0);
+    return proc_cache_leave(job->cache, "the disk is full or read-only", err) &&
+           proc_cache_file_path(job->cache, key, "module", job->artifact.module_path, err);
+}
+
+static bool compile(struct job *job, const struct digest *key, struct err *err)
+{
+    if (!find_room(job, key, err))
+        return false;
+    int lock = lock_module(job, key);
+    bool ok = find_in_cache(job) || run_compiler(job, err);
+    fd_close(&lock);
+    return ok;
+}
+
 bool proc_compile_file(struct proc_cache *cache, const char *path,
                        const struct proc_compile_options *options, proc_progress_fn *progress,
                        void *user, struct proc_artifact *out, struct err *err)
@@ -409,7 +440,6 @@ bool proc_compile_file(struct proc_cache *cache, const char *path,
                       .module_fd = -1};
     struct digest_state state;
     struct digest key;
-    int lock = -1;
     bool ok = false;
     digest_init(&state, NULL);
     if (!proc_sibling_path("weirc", job.program, sizeof job.program, err) ||
@@ -418,16 +448,10 @@ bool proc_compile_file(struct proc_cache *cache, const char *path,
     digest_end(&state, &key);
     if (!proc_cache_file_path(cache, &key, "module", job.artifact.module_path, err))
         goto out;
-    if (!find_in_cache(&job)) {
-        lock = lock_module(&job, &key);
-        ok = find_in_cache(&job) || run_compiler(&job, err);
-    } else {
-        ok = true;
-    }
+    ok = find_in_cache(&job) || compile(&job, &key, err);
     if (ok)
         *out = job.artifact;
 out:
-    fd_close(&lock);
     fd_close(&job.module_fd);
     return ok;
 }

@@ -15,6 +15,9 @@
 
 #define PROC_MESSAGE_MAX 8192
 
+/* Exit status of a compiler that met its limit on memory: it cannot say anything any more. */
+#define PROC_EXIT_MEMORY 99
+
 /* Sends one message, with a descriptor unless fd is -1. False: errno. */
 MUST_CHECK bool proc_message_send(int socket, int fd, const char *format, ...) PRINTF_LIKE(3, 4);
 

@@ -23,6 +23,7 @@ def write(name, data=b"x" * 100):
 CASES = {
     "os._exit(0)": "ended early: exit status 0",
     "os._exit(7)": "ended early: exit status 7",
+    "os._exit(99)": "needed more than its 8192 MiB of memory",
     "os.abort()": "ended early: signal 6",
     "os.kill(os.getpid(), signal.SIGXCPU)": "used its 1 s of CPU time",
     "s.close(); time.sleep(1000)": "ended early: signal 9",

@@ -18,6 +18,7 @@ BIN = os.environ.get("WEIR_BIN", "build/dev/bin")
 CPU_S = 60
 MEMORY_MIB = 1024
 ADDRESS_SPACE = 4 << 30
+EXIT_MEMORY = 99        # proc/message.h
 I32, I64, F64 = 0x7f, 0x7e, 0x7c
 BODY_BYTES_MAX = 7654321
 
@@ -246,9 +247,9 @@ def many_calls():
 
 
 def many_calls_fit():
-    """40 functions of 40,000 calls, each just below what counts as giant by its bytes."""
-    return module([((I32,), (I32,))], [0] * 41,
-                  [body(get(0) + b"\x10\x28" * 40000) for _ in range(40)] + [body(get(0))])
+    """10 functions of 40,000 calls, each below what counts as giant by its bytes."""
+    return module([((I32,), (I32,))], [0] * 11,
+                  [body(get(0) + b"\x10\x0a" * 40000) for _ in range(10)] + [body(get(0))])
 
 
 def straight_line():
@@ -388,8 +389,8 @@ SHAPES = {name: make for name, make in list(globals().items())
 class Outcome:
     """done: compiled; text: the error's code and words else; cpu_s, peak_mib of the compiler."""
 
-    def __init__(self, done, text, usage):
-        self.done, self.text = done, text
+    def __init__(self, status, done, text, usage):
+        self.status, self.done, self.text = status, done and status == 0, text
         self.cpu_s = usage.ru_utime + usage.ru_stime
         self.peak_mib = usage.ru_maxrss / 1024
 
@@ -414,7 +415,7 @@ def converse(ours):
         elif message == "done":
             return True, ""
         else:
-            return False, message.removeprefix("error ") or "the compiler said nothing"
+            return False, message.removeprefix("error ")
 
 
 def compile_module(data, tier, cpu_s=CPU_S, address_space=ADDRESS_SPACE):
@@ -437,9 +438,7 @@ def compile_module(data, tier, cpu_s=CPU_S, address_space=ADDRESS_SPACE):
         process.returncode = status
         ours.close()
     code = os.waitstatus_to_exitcode(status)
-    if code < 0:
-        text = f"signal {-code}"
-    return Outcome(done and code == 0, " ".join([text, *words.split("\n")[:2]]).strip(), usage)
+    return Outcome(code, done, " ".join([text, *words.split("\n")[:2]]).strip(), usage)
 
 
 def main():
@@ -456,7 +455,7 @@ def main():
             print(f"   {outcome.cpu_s:5.1f} s {outcome.peak_mib:5.0f} MiB{mark}", end="",
                   flush=True)
             if not outcome.done and outcome.text not in texts:
-                texts.append(outcome.text)
+                texts.append(outcome.text or f"status {outcome.status}")
         print("  ".join([""] + [re.sub(r"^limit-exceeded \S+ ", "", t)[:100] for t in texts]),
               flush=True)
     print("- refused, ! neither refused nor compiled")

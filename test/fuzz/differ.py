@@ -239,9 +239,9 @@ def generate(seed, path):
     options = rng.sample(["--no-fuzz-oob", "--fuzz-passes", "-O2"], rng.randint(0, 2))
     with open(path + ".seed", "wb") as file:
         file.write(rng.randbytes(rng.randint(size // 2, size)))
-    done = subprocess.run(["wasm-opt", *enabled(COMMON + rng.choice(GENERATED)), "-ttf", *options, "--denan",
-                           path + ".seed", "-o", path],
-                          capture_output=True, check=False, timeout=PATIENCE_S)
+    features = enabled(COMMON + rng.choice(GENERATED))
+    done = subprocess.run(["wasm-opt", *features, "-ttf", *options, "--denan", path + ".seed", "-o",
+                           path], capture_output=True, check=False, timeout=PATIENCE_S)
     os.unlink(path + ".seed")
     if done.returncode != 0:
         return False
