@@ -4,6 +4,8 @@
 #include "cli/internal.h"
 #include "server/worker.h"
 #include "wasi/wasi.h"
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -17,8 +19,19 @@ static const struct {
     {"helper", wasi_helper_main},   /* started by workers only */
 };
 
+/* What is closed is opened as what cannot be used, so that no file of ours comes to stand for it;
+ * errors alone vanish. */
+static void fill_standard_streams(void)
+{
+    static const int modes[] = {O_WRONLY, O_RDONLY, O_WRONLY};
+    for (int fd = 0; fd < (int)COUNT_OF(modes); fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) != fd)
+            abort();
+}
+
 int main(int argc, char **argv)
 {
+    fill_standard_streams();
     const char *name = argc < 2 ? "help" : argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";

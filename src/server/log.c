@@ -57,9 +57,12 @@ const char *server_log_format_text(enum server_log_format format)
 static int open_output(struct err *err)
 {
     struct stat st;
-    bool is_there = fstat(STDOUT_FILENO, &st) == 0;
-    int fd = !is_there ? -1
-             : S_ISSOCK(st.st_mode)
+    int mode = fcntl(STDOUT_FILENO, F_GETFL);
+    if (mode < 0 || (mode & O_ACCMODE) == O_RDONLY || fstat(STDOUT_FILENO, &st) != 0) {
+        err_set(err, ERR_SYSTEM, ERR_NO_AT, "standard output is closed");
+        return -1;
+    }
+    int fd = S_ISSOCK(st.st_mode)
                  ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
                  : open("/proc/self/fd/1", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)

@@ -155,6 +155,24 @@ class Log(unittest.TestCase):
             self.assertEqual(server.call("/add", 20, 22), 42)
         self.assertIn("weir: worker: the access log ends here: Broken pipe\n", server.lines)
 
+    def test_no_file_of_ours_stands_for_a_closed_output(self):
+        weir = os.path.join(BIN, "weir")
+        hello = os.path.join(GUESTS, "hello.wasm")
+        done = subprocess.run(["sh", "-c", 'exec "$0" "$@" >&-', weir, "inspect", hello],
+                              stderr=subprocess.PIPE, check=False, timeout=PATIENCE_S)
+        self.assertEqual((done.returncode, done.stderr),
+                         (1, b"weir: cannot write to standard output: Bad file descriptor\n"))
+        command = ["sh", "-c", 'exec "$0" "$@" >&-', weir, "serve", hello, "--addr",
+                   "127.0.0.1:0", "--workers", "1"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+            lines = [process.stderr.readline().decode(), process.stderr.readline().decode()]
+            process.terminate()
+            process.stderr.read()
+            self.assertEqual(process.wait(PATIENCE_S), 0)
+        self.assertEqual(lines[0], "weir: warning: no access log: standard output is closed; "
+                                   "--log-file FILE takes one\n")
+        self.assertRegex(lines[1], "^listening on ")
+
     def test_none_is_none(self):
         with self.serve("hello", options=("--log", "none")) as server:
             server.call("/add", 1, 2)
