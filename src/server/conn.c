@@ -8,14 +8,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define IN_MAX_BYTES  (HTTP_MAX_HEAD + SERVER_RECEIVE_BYTES)
-#define OUT_MAX_BYTES (SERVER_REPLY_BYTES + MIB) /* and a head */
-#define KEEP_BYTES    (64 * KIB)        /* larger buffers are given back between requests */
-#define SPARE_BYTES   (16 * MIB)        /* and of bodies, one of at most so many is kept */
-#define DISCARD_BYTES (64 * KIB)        /* body read only to keep the connection; or lingering */
-#define DRAIN_NS      ((u64)100000000)  /* for a request that is on its way when the drain begins */
-#define EVICT_NS      ((u64)1000000000) /* silence after which a connection may have to go */
-#define BODY_BYTE_NS  ((u64)1000000)    /* time that a byte of a body wins: 1 KB/s is too slow */
+#define IN_MAX_BYTES       (HTTP_MAX_HEAD + SERVER_RECEIVE_BYTES)
+#define OUT_MAX_BYTES      (SERVER_REPLY_BYTES + MIB) /* and a head */
+#define KEEP_BYTES         (64 * KIB) /* larger buffers are given back between requests */
+#define BODY_RECEIVE_BYTES (256 * KIB)
+#define SPARE_BYTES        (16 * MIB)  /* and of bodies, one of at most so many is kept */
+#define DISCARD_BYTES      (64 * KIB)  /* body read only to keep the connection; or lingering */
+#define DRAIN_NS     ((u64)100000000)  /* for a request that is on its way when the drain begins */
+#define EVICT_NS     ((u64)1000000000) /* silence after which a connection may have to go */
+#define BODY_BYTE_NS ((u64)1000000)    /* time that a byte of a body wins: 1 KB/s is too slow */
 
 /* ---- opening and closing ---- */
 
@@ -360,6 +361,15 @@ static bool read_stream(struct conn *c)
     UNREACHABLE();
 }
 
+/* What receive_body has received stands in its place already. */
+static void add_body(struct buf *body, struct http_text data)
+{
+    if (body->bytes != NULL && data.bytes == (const char *)body->bytes + body->len)
+        buf_commit(body, data.len);
+    else
+        buf_add(body, data.bytes, data.len);
+}
+
 static bool read_body(struct conn *c)
 {
     struct server_request *r = &c->request;
@@ -374,7 +384,7 @@ static bool read_body(struct conn *c)
     case HTTP_DATA:
         r->body_bytes += data.len;
         if (r->target == REQUEST_CALL)
-            buf_add(&r->body, data.bytes, data.len);
+            add_body(&r->body, data);
         return true;
     case HTTP_DONE:
         c->state = CONN_CALL;
@@ -417,10 +427,36 @@ void server_conn_watch_wall(struct conn *c)
     set_deadline(c, c->request.wall_end_ns);
 }
 
+/* How much of the body is so far from its end that it is worth being received in its place. */
+static size_t long_body_left(const struct conn *c)
+{
+    const struct server_request *r = &c->request;
+    if (c->state != CONN_BODY || r->target != REQUEST_CALL || c->parser.request.is_chunked ||
+        c->at < c->len || !buf_ok(&r->body))
+        return 0;
+    u64 left = c->parser.request.content_length - r->body.len;
+    return left < SERVER_RECEIVE_BYTES ? 0 : (size_t)min_u64(left, BODY_RECEIVE_BYTES);
+}
+
+/* Bytes of the body only, and where they are to stay: nobody copies them. */
+static ssize_t receive_body(struct conn *c, size_t len)
+{
+    u8 *room = buf_reserve(&c->request.body, len);
+    if (room == NULL)
+        return 0;
+    ssize_t got = recv(c->watch.fd, room, len, 0);
+    if (got > 0)
+        set_received(c, room, (size_t)got);
+    return got;
+}
+
 /* Receives behind what is left of `in`, or if nothing is, into the worker's buffer. */
 static ssize_t receive_more(struct conn *c)
 {
     struct worker *w = c->worker;
+    size_t body_len = long_body_left(c);
+    if (body_len > 0)
+        return receive_body(c, body_len);
     if (c->at == c->len) {
         ssize_t got = recv(c->watch.fd, w->receive, sizeof w->receive, 0);
         if (got > 0)
@@ -453,20 +489,22 @@ static void keep_rest(struct conn *c)
     }
 }
 
-static void receive(struct conn *c)
+/* True if there is likely to be more at once. */
+static bool receive(struct conn *c)
 {
     ssize_t got = receive_more(c);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
+        return false;
     if (got <= 0) {
         server_conn_close(c);
-        return;
+        return false;
     }
     advance(c);
     if (c->state != CONN_CLOSED)
         keep_rest(c);
     if (!buf_ok(&c->in))
         server_conn_close(c);
+    return got == SERVER_RECEIVE_BYTES;
 }
 
 static void discard(struct conn *c)
@@ -489,10 +527,10 @@ static void conn_readable(struct conn *c)
     case CONN_IDLE:
     case CONN_HEAD:
     case CONN_BODY: receive(c); return;
-    case CONN_STREAM:
-        if (server_conn_wants_body(c))
-            receive(c);
-        else
+    case CONN_STREAM: /* in few large pieces: the program is woken for each */
+        while (c->state == CONN_STREAM && server_conn_wants_body(c) && receive(c)) {
+        }
+        if (c->state == CONN_STREAM)
             server_conn_watch_stream(c);
         return;
     case CONN_CALL:
