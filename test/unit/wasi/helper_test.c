@@ -184,6 +184,121 @@ static void garbage_is_survived(void **state)
     free(talk);
 }
 
+/* ---- a helper that lies ---- */
+
+static int liar = -1; /* the test's end of its socket */
+
+static bool start_liar(void *arg, int *fd, pid_t *pid, struct err *err)
+{
+    int pair[2];
+    (void)arg;
+    (void)err;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    fd_close(&liar);
+    *fd = pair[0];
+    liar = pair[1];
+    *pid = 0;
+    return true;
+}
+
+struct lie {
+    enum wasi_op_kind kind; /* of the call that is answered */
+    u32 error, byte_count;
+    u64 value;
+    size_t len; /* of the message; 0: what belongs to byte_count */
+    u32 fds;
+};
+static const struct lie lies[] = {
+    {.kind = WASI_OP_STAT_PATH, .len = 1},
+    {.kind = WASI_OP_STAT_PATH, .len = sizeof(struct wasi_reply_head) - 1},
+    {.kind = WASI_OP_STAT_PATH, .len = sizeof(struct wasi_reply_head) + 1},
+    {.kind = WASI_OP_STAT_PATH, .error = WASI_ERRNO_COUNT},
+    {.kind = WASI_OP_STAT_PATH, .error = UINT32_MAX},
+    {.kind = WASI_OP_STAT_PATH, .byte_count = 8, .value = 8},
+    {.kind = WASI_OP_STAT_PATH, .fds = 1},
+    {.kind = WASI_OP_OPEN},
+    {.kind = WASI_OP_OPEN, .fds = 2},
+    {.kind = WASI_OP_OPEN, .error = WASI_NOENT, .fds = 1},
+    {.kind = WASI_OP_READ, .byte_count = 101, .value = 101},
+    {.kind = WASI_OP_READ, .byte_count = 60000, .value = 60000},
+    {.kind = WASI_OP_READ, .byte_count = 10, .value = 100},
+    {.kind = WASI_OP_READ, .value = UINT64_MAX},
+    {.kind = WASI_OP_READ, .byte_count = UINT32_MAX, .len = sizeof(struct wasi_reply_head)},
+    {.kind = WASI_OP_WRITE, .value = 101},
+    {.kind = WASI_OP_WRITE, .value = UINT64_MAX},
+};
+static const struct lie *the_lie;
+
+static void ask_a_liar(struct guest_run *run, struct rt_instance *i)
+{
+    u32 fd, len, error = WASI_SUCCESS;
+    struct wasi_fd *root = &run->guest->fds[ROOT]; /* a directory will do as a file, too */
+    guest_iov(i, AT_DATA, 100);
+    len = guest_put(i, AT_PATH, "d", 1);
+    root->base = WASI_RIGHTS_ALL;
+    if (the_lie->kind == WASI_OP_STAT_PATH)
+        error = wasi_p1_path_filestat_get(i, ROOT, 0, AT_PATH, len, AT_STAT);
+    else if (the_lie->kind == WASI_OP_OPEN)
+        error = guest_open(i, ROOT, "d", 0, 0, &fd);
+    else if (the_lie->kind == WASI_OP_READ)
+        error = wasi_p1_fd_read(i, ROOT, AT_IOVS, 1, AT_RESULT);
+    else
+        error = wasi_p1_fd_write(i, ROOT, AT_IOVS, 1, AT_RESULT);
+    assert_int_equal(error, WASI_IO);
+}
+
+static void tell(const struct lie *lie, struct talk *talk)
+{
+    int fds[WASI_HELPER_FDS_MAX], null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    const int nulls[] = {null, null};
+    u32 fd_count;
+    struct wasi_request_head request;
+    assert_true(wasi_message_receive(liar, talk->bytes, sizeof talk->bytes, fds, &fd_count, 0) >=
+                (ssize_t)sizeof request);
+    memcpy(&request, talk->bytes, sizeof request);
+    assert_int_equal(request.op.kind, lie->kind);
+    const struct wasi_reply_head reply = {.id = request.id,
+                                          .op = {.error = lie->error, .value = lie->value},
+                                          .byte_count = lie->byte_count};
+    memset(talk->bytes, 'x', sizeof talk->bytes);
+    memcpy(talk->bytes, &reply, sizeof reply);
+    const struct iovec iov = {talk->bytes,
+                              lie->len != 0 ? lie->len : sizeof reply + lie->byte_count};
+    assert_true(wasi_message_send(liar, &iov, 1, nulls, lie->fds, 0) > 0);
+    for (u32 i = 0; i < WASI_HELPER_FDS_MAX; i++)
+        fd_close(&fds[i]);
+    close(null);
+}
+
+/* An answer that cannot be one ends the conversation, and only the guest whose call it was sees
+ * anything of it. */
+static void a_lying_helper_is_left(void **state)
+{
+    (void)state;
+    struct guest_run *run = guest_run_begin();
+    struct talk *talk = check_alloc(sizeof *talk);
+    struct err err = {0};
+    guest_run_must(wasi_helper_create(&run->helper, run->loop, start_liar, NULL, &err), &err);
+    guest_new(run, NULL);
+    guest_run_must(wasi_guest_add_dir(run->guest, run->folder, "/", &err), &err);
+    u32 before = count_host_fds(getpid());
+    for (size_t k = 0; k < COUNT_OF(lies); k++) {
+        the_lie = &lies[k];
+        guest_start(run, ask_a_liar);
+        for (u32 turn = 0; turn < 3; turn++)
+            sched_turn(run->sched, 0);
+        assert_false(run->is_done);
+        tell(the_lie, talk);
+        guest_finish(run);
+        assert_int_equal(run->kind, ABI_TRAP_NONE);
+        assert_int_equal(wasi_guest_fd_count(run->guest), 1);
+    }
+    fd_close(&liar);
+    assert_true(count_host_fds(getpid()) < before);
+    free(talk);
+    guest_run_end(run);
+}
+
 #define MANY  200u
 #define BYTES 60000u /* four of them are more than the socket takes */
 
@@ -262,6 +377,7 @@ int main(void)
         cmocka_unit_test(a_killed_helper_is_started_again),
         cmocka_unit_test(a_killed_guest_leaves_no_answer),
         cmocka_unit_test(garbage_is_survived),
+        cmocka_unit_test(a_lying_helper_is_left),
         cmocka_unit_test(a_slow_helper_gets_all_requests),
     };
     signal(SIGPIPE, SIG_IGN);
