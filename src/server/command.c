@@ -14,7 +14,6 @@
 
 #define HELD_MAX      (32 * KIB) /* a head of HTTP_MAX_PROGRAM_HEAD and as much again */
 #define VARIABLES_MAX (64 * KIB) /* of the head of a request, which HTTP_MAX_HEAD bounds */
-#define COMPLAINT_MAX 1024       /* bytes of a line of standard error; the rest is another line */
 #define OCTETS        "application/octet-stream"
 
 enum { FD_IN, FD_OUT, FD_ERROR };
@@ -179,7 +178,7 @@ static enum wasi_errno error_write(struct wasi_stream *stream, const void *bytes
     struct server_command *command = CONTAINER_OF(stream, struct server_command, error);
     const u8 *text = bytes;
     for (size_t i = 0; i < len; i++) {
-        if (text[i] == '\n' || command->complaint.len == COMPLAINT_MAX)
+        if (text[i] == '\n' || command->complaint.len == SERVER_LOG_TEXT_MAX)
             complain(command);
         if (text[i] != '\n')
             buf_add_byte(&command->complaint, text[i]);
@@ -229,7 +228,7 @@ bool server_command_create(struct server_command **out, struct server_request *r
     command->error.ops = &error_ops;
     buf_init(&command->variables, VARIABLES_MAX);
     buf_init(&command->held, HELD_MAX);
-    buf_init(&command->complaint, COMPLAINT_MAX);
+    buf_init(&command->complaint, SERVER_LOG_TEXT_MAX);
     if (!server_cgi_variables(&command->variables, from, err) || !make_guest(command, name, err)) {
         server_command_destroy(&command);
         return false;

@@ -304,6 +304,7 @@ static void keep_line(struct server_log *log, size_t before)
 
 void server_log_add_text(struct server_log *log, const char *request, const char *text, size_t len)
 {
+    CHECK(len <= SERVER_LOG_TEXT_MAX);
     if (log == NULL || log->fd < 0)
         return;
     struct buf *out = &log->lines;

@@ -20,7 +20,9 @@
 #include "loop/loop.h"
 #include "server/scoreboard.h"
 
+/* So that a line is written in one piece, however it is escaped. */
 #define SERVER_LOG_PATH_MAX 256
+#define SERVER_LOG_TEXT_MAX 600
 
 enum server_log_format { SERVER_LOG_NONE, SERVER_LOG_TEXT, SERVER_LOG_JSON };
 
@@ -58,7 +60,8 @@ struct server_log *server_log_create(enum server_log_format format, int fd, stru
 void server_log_destroy(struct server_log **log);
 
 /* Adds a line that a program wrote to its standard error while it ran for this request: time,
- * request id, "stderr", the text. NULL is allowed: there is no log. */
+ * request id, "stderr", the text, at most SERVER_LOG_TEXT_MAX bytes. NULL is allowed: there is no
+ * log. */
 void server_log_add_text(struct server_log *log, const char *request, const char *text, size_t len);
 
 /* Adds a line. NULL is allowed: there is no log. */

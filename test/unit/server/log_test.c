@@ -3,6 +3,7 @@
 #include "test/test.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -81,6 +82,37 @@ static void a_hostile_path_stays_in_its_field(void **state)
            "\"127.0.0.1\",\"method\":\"POST\",\"path\":\"/a b\\u000a\\\"\\\\\\u001b\xef\xbf\xbd"
            "\xc2\x9b\",\"path_cut\":true,\"status\":200,\"in\":12,\"out\":3,\"wall_ms\":12.345,"
            "\"cpu_ms\":0.000,\"outcome\":\"ok\"}\n");
+}
+
+static void what_a_program_complains_of_is_a_line(void **state)
+{
+    (void)state;
+    static const enum server_log_format formats[] = {SERVER_LOG_TEXT, SERVER_LOG_JSON};
+    static const char *const wants[] = {
+        " 2a stderr odd? \"x\"\n", "\",\"request\":\"2a\",\"stderr\":\"odd\\u0007 \\\"x\\\"\"}\n"};
+    for (size_t i = 0; i < COUNT_OF(formats); i++) {
+        int fds[2];
+        char got[PIPE_BUF + 1] = {0}, most[SERVER_LOG_TEXT_MAX];
+        struct scoreboard_worker board = {0};
+        struct loop *loop;
+        assert_true(loop_create(&loop, NULL));
+        assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+        struct server_log *log = server_log_create(formats[i], fds[1], loop, &board);
+        server_log_add_text(log, "2a", "odd\a \"x\"", 8);
+        loop_poll(loop, UINT64_MAX);
+        size_t start = strlen(i == 0 ? "" : "{\"time\":\"") + strlen("2027-01-02T02:44:05.123Z");
+        assert_true(read(fds[0], got, sizeof got) > 0);
+        assert_string_equal(got + start, wants[i]);
+        memset(most, 1, sizeof most); /* the longest escapes */
+        server_log_add_text(log, "0123456789abcdef", most, sizeof most);
+        loop_poll(loop, UINT64_MAX);
+        ssize_t len = read(fds[0], got, sizeof got);
+        assert_in_range(len, sizeof most, PIPE_BUF);
+        server_log_destroy(&log);
+        close(fds[0]);
+        close(fds[1]);
+        loop_destroy(&loop);
+    }
 }
 
 static void formats_have_names(void **state)
@@ -270,6 +302,7 @@ int main(void)
         cmocka_unit_test(a_line_has_all_fields),
         cmocka_unit_test(what_is_not_known_is_a_dash_or_null),
         cmocka_unit_test(a_hostile_path_stays_in_its_field),
+        cmocka_unit_test(what_a_program_complains_of_is_a_line),
         cmocka_unit_test(formats_have_names),
         cmocka_unit_test(lines_wait_for_others_but_not_for_ever),
         cmocka_unit_test(a_batch_leaves_at_once_and_the_rest_at_the_end),
