@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define IN_MAX_BYTES       (HTTP_MAX_HEAD + SERVER_RECEIVE_BYTES)
-#define OUT_MAX_BYTES      (SERVER_REPLY_BYTES + MIB) /* and a head */
+#define HEAD_OUT_BYTES     MIB        /* of a response's head, and more than it ever needs */
 #define KEEP_BYTES         (64 * KIB) /* larger buffers are given back between requests */
 #define BODY_RECEIVE_BYTES (256 * KIB)
 #define SPARE_BYTES        (16 * MIB)  /* and of bodies, one of at most so many is kept */
@@ -156,11 +156,12 @@ static struct conn *conn_take(struct worker *w)
     c->request.worker = w;
     c->request.conn = c;
     buf_init(&c->in, IN_MAX_BYTES);
-    buf_init(&c->out, OUT_MAX_BYTES);
-    buf_init(&c->chunk, OUT_MAX_BYTES);
+    size_t out_bytes = (size_t)max_u64(SERVER_PAGE_BYTES, w->limits->reply_bytes) + HEAD_OUT_BYTES;
+    buf_init(&c->out, out_bytes);
+    buf_init(&c->chunk, out_bytes);
     buf_init(&c->request.body,
              (size_t)max_u64(w->limits->body_bytes, SERVER_STREAM_BYTES + IN_MAX_BYTES));
-    buf_init(&c->request.reply, SERVER_REPLY_BYTES);
+    buf_init(&c->request.reply, (size_t)w->limits->reply_bytes);
     return c;
 }
 

@@ -242,7 +242,7 @@ struct conn_list {
 };
 
 #define SERVER_RECEIVE_BYTES (16 * KIB)
-#define SERVER_REPLY_BYTES   (63 * MIB) /* of an answer's body */
+#define SERVER_PAGE_BYTES    (63 * MIB) /* of what describes the endpoints */
 
 struct worker {
     const struct server_worker_config *config;
@@ -252,7 +252,9 @@ struct worker {
     struct loop *loop;
     struct rt_engine *engine;
     struct sched *sched;
-    struct server_log *log; /* NULL: none */
+    struct server_log *log;     /* NULL: none */
+    int *dirs;                  /* descriptors of the folders that programs are granted */
+    struct wasi_helper *helper; /* of their file operations; NULL: they have no folders */
     struct served_module *modules;
     struct endpoint_table table;
     struct buf index_json, index_html;

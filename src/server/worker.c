@@ -19,8 +19,8 @@
 #define ACCEPT_PAUSE_NS ((u64)100000000)  /* after the process ran out of descriptors */
 #define HEARTBEAT_NS    ((u64)1000000000) /* an idle worker still turns so often */
 #define OWN_FDS         64                /* that are no connections */
-#define INDEX_MAX_BYTES SERVER_REPLY_BYTES
-#define PAYLOAD_BYTES   SERVER_REPLY_BYTES
+#define INDEX_MAX_BYTES SERVER_PAGE_BYTES
+#define PAYLOAD_BYTES   SERVER_PAGE_BYTES
 #define ARENA_BYTES     (256 * MIB)
 
 /* ---- accepting ---- */
@@ -184,6 +184,29 @@ static bool load_modules(struct worker *w, struct err *err)
     return true;
 }
 
+/* Opened once, for all programs that will run. */
+static bool open_dirs(struct worker *w, struct err *err)
+{
+    const struct server_grants *grants = &w->config->grants;
+    w->dirs = arena_array(&w->arena, int, grants->dir_count);
+    CHECK(w->dirs != NULL || grants->dir_count == 0);
+    for (u32 i = 0; i < grants->dir_count; i++)
+        w->dirs[i] = -1;
+    for (u32 i = 0; i < grants->dir_count; i++) {
+        w->dirs[i] = open(grants->dirs[i].host, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (w->dirs[i] < 0)
+            return err_sys(err, "--dir %s", grants->dirs[i].host);
+    }
+    return grants->dir_count == 0 || wasi_helper_create(&w->helper, w->loop, NULL, NULL, err);
+}
+
+static void close_dirs(struct worker *w)
+{
+    wasi_helper_destroy(&w->helper);
+    for (u32 i = 0; w->dirs != NULL && i < w->config->grants.dir_count; i++)
+        fd_close(&w->dirs[i]);
+}
+
 static void unload_modules(struct worker *w)
 {
     for (u32 i = 0; i < w->table.module_count; i++) {
@@ -227,7 +250,7 @@ static bool start(struct worker *w, struct err *err)
         !sched_create(&w->sched, w->engine, w->loop, &sched, err) || !watch_signals(w, err))
         return false;
     wasi_host_add(w->engine);
-    if (!load_modules(w, err))
+    if (!load_modules(w, err) || !open_dirs(w, err))
         return false;
     make_index(w);
     random_bytes(&w->id_high, sizeof w->id_high);
@@ -265,6 +288,7 @@ static void stop(struct worker *w)
 {
     server_conns_destroy(w);
     sched_destroy(&w->sched);
+    close_dirs(w);
     unload_modules(w);
     rt_engine_destroy(&w->engine);
     server_log_destroy(&w->log);

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define EXACT_INTEGER ((i64)1 << 53)
-#define CHUNK_COUNT   512 /* numbers written between two polls */
+#define CHUNK_COUNT   128 /* numbers written between two polls */
 #define CHUNK_BYTES   ((u32)64 * 1024)
 
 /* ---- messages ---- */
@@ -91,9 +91,8 @@ static size_t put_number(const struct typed_type *type, const u8 *cell, char *ou
 
 static bool write_number(struct typed_writer *w, const struct typed_type *type, const u8 *cell)
 {
-    u8 *room = buf_reserve(w->out, TYPED_NUMBER_MAX);
-    if (room != NULL)
-        buf_commit(w->out, put_number(type, cell, (char *)room));
+    char text[TYPED_NUMBER_MAX];
+    buf_add(w->out, text, put_number(type, cell, text));
     return check_room(w);
 }
 
@@ -201,21 +200,21 @@ static bool take_list(struct typed_writer *w, const struct typed_type *type, con
 static bool write_numbers(struct typed_writer *w, const struct typed_type *element, u32 addr,
                           u32 count)
 {
+    char text[CHUNK_COUNT * (TYPED_NUMBER_MAX + 1)];
     u64 size = element->size;
     for (u64 i = 0; i < count;) {
         u64 end = min_u64(i + CHUNK_COUNT, count);
         const u8 *view = rt_memory_view(w->instance, addr + i * size, (end - i) * size);
-        char *room = (char *)buf_reserve(w->out, CHUNK_COUNT * (TYPED_NUMBER_MAX + 1));
         CHECK(view != NULL);
-        if (room == NULL)
-            return check_room(w);
-        char *at = room;
+        char *at = text;
         for (; i < end; i++, view += size) {
             *at = ',';
             at += i > 0;
             at += put_number(element, view, at);
         }
-        buf_commit(w->out, (size_t)(at - room));
+        buf_add(w->out, text, (size_t)(at - text));
+        if (!check_room(w))
+            return false;
         rt_driver_poll(w->instance);
     }
     return true;

@@ -207,12 +207,13 @@ class Limits(unittest.TestCase):
             self.assertEqual(server.call("/reverse", [1, 2]), [2, 1])
 
     def test_an_answer_has_a_largest_size(self):
-        with Server("typed", options=("--workers", "1", "--cpu-ms", "60000",
-                                      "--wall-ms", "60000")) as server:
-            status, error = server.error("/much")
-            self.assertEqual((status, error["code"], error["message"]),
-                             (503, "limit-exceeded",
-                              "the result does not fit into 66060288 bytes"))
+        with Server("typed", options=("--workers", "1", "--reply-kib", "64")) as server:
+            for path, args in [("/much", []), ("/echo_bytes", [[200] * 17000])]:
+                status, error = server.error(path, *args)
+                self.assertEqual((status, error["code"], error["message"]),
+                                 (503, "limit-exceeded",
+                                  "the result does not fit into 65536 bytes"))
+            self.assertEqual(len(server.call("/echo_bytes", [200] * 16000)), 16000)
 
     def test_a_client_that_goes_ends_its_call(self):
         with Server("typed", options=("--workers", "1")) as server:
