@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define EXACT_INTEGER ((u64)1 << 53)
+#define SHORT_DIGITS  18
 #define SHOWN_BYTES   40   /* of an offending value, in messages */
 #define CHUNK_COUNT   1024 /* elements read between two polls */
 #define CHUNK_BYTES   ((u64)64 * KIB)
@@ -205,12 +206,35 @@ static bool store_whole(struct typed_reader *r, const struct typed_type *type,
     return true;
 }
 
+/* Nearly all integers: at most 18 digits, no point, no exponent, in range. False: nothing was read,
+ * whatever it is. */
+static inline bool read_short_whole(struct typed_json *json, const struct typed_type *type,
+                                    u8 *cell)
+{
+    const struct range *range = &ranges[type->kind];
+    const char *at = json->bytes + json->at, *end = json->bytes + json->len;
+    bool is_negative = at < end && *at == '-';
+    u64 value = 0, limit = is_negative ? range->min_magnitude : range->max;
+    const char *from = at += is_negative;
+    for (; at < end && at - from < SHORT_DIGITS && *at >= '0' && *at <= '9'; at++)
+        value = value * 10 + (u64)(*at - '0');
+    bool is_all = at < end && (*at == ',' || *at == ']');
+    if (!is_all || at == from || (*from == '0' && at - from > 1) ||
+        value > min_u64(limit, EXACT_INTEGER))
+        return false;
+    typed_cell_store(cell, is_negative ? 0 - value : value, type->size);
+    json->at = (size_t)(at - json->bytes);
+    return true;
+}
+
 static bool read_number(struct typed_reader *r, const struct typed_type *type, u8 *cell)
 {
     struct typed_json *json = &r->json;
     struct typed_decimal decimal;
     char first = typed_json_peek(json);
     size_t at = json->at;
+    if (ranges[type->kind].max != 0 && read_short_whole(json, type, cell))
+        return true;
     if (first == '"')
         return read_quoted_number(r, type, cell);
     if (first != '-' && (first < '0' || first > '9'))
