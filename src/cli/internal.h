@@ -5,6 +5,7 @@
  *   help.c      prints them for people: weir help, and what was probably meant
  *   manual.c    prints them as manual pages and as a completion script
  *   look.c      loads a module to look at it: inspect.c, check.c
+ *   grants.c    what --dir and --env say
  */
 #pragma once
 #include "base/arena.h"
@@ -86,3 +87,9 @@ const char *cli_kind_text(enum cli_kind kind);
 const char *cli_module_name(struct arena *arena, const char *path);
 /* errors: ERR_USAGE, it is no plain part of a URL. */
 MUST_CHECK bool cli_module_name_check(const char *name, const char *path, struct err *err);
+
+/* ---- grants.c ---- */
+
+/* What --dir and --env say; memory: arena and the command line. errors: ERR_USAGE. */
+MUST_CHECK bool cli_grants_read(const struct cli_options *options, struct arena *arena,
+                                struct server_grants *out, struct err *err);

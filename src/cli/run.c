@@ -6,7 +6,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/file.h"
-#include "cli/cli.h"
+#include "cli/internal.h"
 #include "sched/sched.h"
 #include "typed/typed.h"
 #include "wasi/wasi.h"
@@ -199,55 +199,26 @@ static bool read_call(struct run *run, struct err *err)
 
 /* ---- what a guest gets ---- */
 
-/* "HOST::GUEST", or one path for both. */
-static bool add_dir(struct run *run, const char *text, struct err *err)
-{
-    const char *colons = strstr(text, "::");
-    size_t host_len = colons == NULL ? strlen(text) : (size_t)(colons - text);
-    const char *host = arena_text(&run->arena, text, host_len);
-    const char *name = colons == NULL ? text : colons + 2;
-    if (host_len == 0 || name[0] == 0)
-        return err_set(err, ERR_USAGE, ERR_NO_AT, "--dir takes HOST::GUEST, not \"%s\"", text);
-    return wasi_guest_add_dir(run->guest, host, name, err);
-}
-
-/* "NAME=VALUE"; of a bare NAME the value here, and nothing if it has none. */
-static void add_env(struct run *run, const char *text, const char **env, u32 *count)
-{
-    const char *value = strchr(text, '=') == NULL ? getenv(text) : NULL;
-    if (strchr(text, '=') == NULL && value == NULL)
-        return;
-    env[*count] = text;
-    if (value != NULL) {
-        size_t len = strlen(text) + 1 + strlen(value) + 1;
-        char *both = arena_alloc(&run->arena, len);
-        snprintf(both, len, "%s=%s", text, value);
-        env[*count] = both;
-    }
-    ++*count;
-}
-
 /* Standard streams, as far as they are open; arguments; and what the options grant. */
 static bool make_guest(struct run *run, struct err *err)
 {
     const struct cli_options *options = run->options;
-    const char **env = (const char **)arena_array(&run->arena, const char *, CLI_LIST_MAX);
-    u32 env_count = 0;
-    for (u32 i = 0; i < options->env.count; i++)
-        add_env(run, options->env.items[i], env, &env_count);
+    struct server_grants grants;
+    if (!cli_grants_read(options, &run->arena, &grants, err))
+        return false;
     const struct wasi_options wasi = {
         .args = (const char *const *)options->rest,
         .arg_count = run->is_program ? (u32)options->rest_count : 1,
-        .env = env,
-        .env_count = env_count,
+        .env = grants.env,
+        .env_count = grants.env_count,
     };
     if (!wasi_guest_create(&run->guest, &wasi, err))
         return false;
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (fcntl(fd, F_GETFD) >= 0 && !wasi_guest_add_host(run->guest, (u32)fd, fd, err))
             return false;
-    for (u32 i = 0; i < options->dirs.count; i++)
-        if (!add_dir(run, options->dirs.items[i], err))
+    for (u32 i = 0; i < grants.dir_count; i++)
+        if (!wasi_guest_add_dir(run->guest, grants.dirs[i].host, grants.dirs[i].guest, err))
             return false;
     return true;
 }

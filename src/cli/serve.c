@@ -78,7 +78,8 @@ static bool serve(const struct cli_options *options, struct err *err)
         .module_count = (u32)options->rest_count,
         .mac_key = &cache.mac_key,
     };
-    bool ok = compile_all(&arena, &cache, options, modules, err) && server_supervise(&server, err);
+    bool ok = cli_grants_read(options, &arena, &server.grants, err) &&
+              compile_all(&arena, &cache, options, modules, err) && server_supervise(&server, err);
     arena_fini(&arena);
     proc_cache_close(&cache);
     return ok;

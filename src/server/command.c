@@ -14,6 +14,7 @@
 
 #define HELD_MAX      (32 * KIB) /* a head of HTTP_MAX_PROGRAM_HEAD and as much again */
 #define VARIABLES_MAX (64 * KIB) /* of the head of a request, which HTTP_MAX_HEAD bounds */
+#define ENV_MAX       256        /* variables that all programs of a server get */
 #define OCTETS        "application/octet-stream"
 
 enum { FD_IN, FD_OUT, FD_ERROR };
@@ -23,7 +24,7 @@ struct server_command {
     struct wasi_guest *guest;
     struct buf variables; /* "NAME=VALUE", zero-terminated, one after the other */
     const char *args[1];
-    const char *env[HTTP_MAX_FIELDS + 16];
+    const char *env[HTTP_MAX_FIELDS + 16 + ENV_MAX];
     u32 env_count;
     struct wasi_stream in, out, error;
     size_t taken;    /* of the request's body buffer */
@@ -200,20 +201,36 @@ static const struct wasi_stream_ops in_ops = {.read = in_read, .is_ready = in_is
 static const struct wasi_stream_ops out_ops = {.write = out_write, .is_ready = out_is_ready};
 static const struct wasi_stream_ops error_ops = {.write = error_write, .is_ready = error_is_ready};
 
+/* What every program of this server is granted. */
+static bool add_grants(struct server_command *command, struct err *err)
+{
+    const struct worker *w = command->request->worker;
+    const struct server_grants *grants = &w->config->grants;
+    for (u32 i = 0; i < grants->dir_count; i++)
+        if (!wasi_guest_lend_dir(command->guest, w->dirs[i], grants->dirs[i].guest, err))
+            return false;
+    return true;
+}
+
 static bool make_guest(struct server_command *command, const char *name, struct err *err)
 {
+    const struct server_grants *grants = &command->request->worker->config->grants;
     command->args[0] = name;
     for (size_t at = 0; at < command->variables.len && command->env_count < COUNT_OF(command->env);
          at += strlen((const char *)command->variables.bytes + at) + 1)
         command->env[command->env_count++] = (const char *)command->variables.bytes + at;
+    for (u32 i = 0; i < grants->env_count && command->env_count < COUNT_OF(command->env); i++)
+        command->env[command->env_count++] = grants->env[i];
     const struct wasi_options options = {.args = command->args,
                                          .arg_count = 1,
                                          .env = command->env,
-                                         .env_count = command->env_count};
+                                         .env_count = command->env_count,
+                                         .helper = command->request->worker->helper};
     return wasi_guest_create(&command->guest, &options, err) &&
            wasi_guest_add_stream(command->guest, FD_IN, &command->in, err) &&
            wasi_guest_add_stream(command->guest, FD_OUT, &command->out, err) &&
-           wasi_guest_add_stream(command->guest, FD_ERROR, &command->error, err);
+           wasi_guest_add_stream(command->guest, FD_ERROR, &command->error, err) &&
+           add_grants(command, err);
 }
 
 bool server_command_create(struct server_command **out, struct server_request *r, const char *name,

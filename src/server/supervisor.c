@@ -38,7 +38,7 @@ struct supervisor {
     struct arena arena;
     struct child *children;
     u32 child_count;
-    int listener, signals, board_fd, key_fd, log_fd, signatures_fd;
+    int listener, signals, board_fd, key_fd, log_fd, signatures_fd, grants_fd;
     struct scoreboard *board;
     char url[HOST_MAX + 32];
     bool wants_stop; /* asked to stop before the first worker was ready */
@@ -128,6 +128,7 @@ static bool start_worker(struct supervisor *s, u32 index, int ready_fd, struct e
         [WORKER_FD_LISTENER] = s->listener, [WORKER_FD_BOARD] = s->board_fd,
         [WORKER_FD_READY] = ready_fd,       [WORKER_FD_KEY] = s->key_fd,
         [WORKER_FD_LOG] = s->log_fd,        [WORKER_FD_SIGNATURES] = s->signatures_fd,
+        [WORKER_FD_GRANTS] = s->grants_fd,
     };
     arena_reset(&s->arena);
     char **argv =
@@ -367,14 +368,16 @@ bool server_supervise(const struct server_options *options, struct err *err)
                            .board_fd = -1,
                            .key_fd = -1,
                            .log_fd = -1,
-                           .signatures_fd = -1};
+                           .signatures_fd = -1,
+                           .grants_fd = -1};
     arena_init(&s.arena, 64 * MIB);
     s.child_count = options->workers > 0 ? options->workers : core_count();
     s.child_count = (u32)min_u64(s.child_count, SCOREBOARD_WORKERS_MAX);
     s.children = check_alloc(SCOREBOARD_WORKERS_MAX * sizeof *s.children);
     s.key_fd = worker_key_file(options->mac_key, err);
     s.signatures_fd = worker_signatures_file(options->modules, options->module_count, err);
-    bool ok = s.key_fd >= 0 && s.signatures_fd >= 0 && open_log(&s, err) &&
+    s.grants_fd = server_grants_file(&options->grants, err);
+    bool ok = s.key_fd >= 0 && s.signatures_fd >= 0 && s.grants_fd >= 0 && open_log(&s, err) &&
               open_listener(&s, err) && open_board(&s, err) && open_signals(&s, err) &&
               start_first(&s, err);
     if (ok && s.wants_stop)
@@ -387,6 +390,7 @@ bool server_supervise(const struct server_options *options, struct err *err)
     fd_close(&s.key_fd);
     fd_close(&s.log_fd);
     fd_close(&s.signatures_fd);
+    fd_close(&s.grants_fd);
     if (s.board != NULL)
         munmap(s.board, sizeof *s.board);
     free(s.children);

@@ -19,6 +19,7 @@ struct server_options {
     const char *log_path;                /* NULL: standard output */
     const struct server_module *modules; /* compiled; borrowed */
     u32 module_count;
+    struct server_grants grants;  /* of programs; borrowed */
     const struct digest *mac_key; /* of the artifacts */
 };
 

@@ -10,6 +10,7 @@
 #include "base/digest.h"
 #include "base/err.h"
 #include "runtime/runtime.h"
+#include "server/grants.h"
 #include "server/log.h"
 #include "server/scoreboard.h"
 
@@ -43,6 +44,7 @@ struct server_worker_config {
     int ready_fd;    /* "\n" is written when it serves, then it is closed; -1: none */
     const struct server_module *modules;
     u32 module_count;
+    struct server_grants grants;
     struct digest mac_key;
     struct server_limits limits;
     struct scoreboard_worker *board; /* this worker's own block */

@@ -158,6 +158,10 @@ bool worker_args_read(int argc, char **argv, struct arena *arena,
         return false;
     if (!read_modules(argc - at - 1, argv + at + 1, arena, config, err))
         return false;
+    int grants_fd = PROC_FD_FIRST + WORKER_FD_GRANTS;
+    if (!server_grants_read(grants_fd, arena, &config->grants, err))
+        return false;
+    fd_close(&grants_fd);
     config->announce = strcmp(argv[3], "-") == 0 ? NULL : argv[3];
     return read_descriptors(strtoull(argv[2], NULL, 10), config, err);
 }

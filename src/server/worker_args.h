@@ -19,6 +19,7 @@ enum worker_fd {
     WORKER_FD_KEY,
     WORKER_FD_LOG,
     WORKER_FD_SIGNATURES,
+    WORKER_FD_GRANTS,
     WORKER_FDS
 };
 

@@ -247,25 +247,37 @@ bool wasi_guest_add_stream(struct wasi_guest *guest, u32 number, struct wasi_str
     return add_at(guest, number, &fd, err);
 }
 
-bool wasi_guest_add_dir(struct wasi_guest *guest, const char *host_path, const char *name,
-                        struct err *err)
+static bool preopen(struct wasi_guest *guest, int host, bool is_owned, const char *name,
+                    struct err *err)
 {
     struct wasi_fd fd;
     u32 number;
-    int host = open(host_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (host < 0 || !wasi_fd_make(&fd, host)) {
-        err_sys(err, "directory %s", host_path);
-        fd_close(&host);
-        return false;
-    }
-    fd.is_owned = true;
+    if (!wasi_fd_make(&fd, host))
+        return err_sys(err, "directory %s", name);
+    fd.is_owned = is_owned;
     fd.preopen = strdup(name);
     if (fd.preopen != NULL && wasi_fd_put(guest, &fd, &number) == WASI_SUCCESS)
         return true;
     free(fd.preopen);
-    close(host);
     return err_set(err, ERR_LIMIT, ERR_NO_AT, "directory %s: no descriptor or memory is left",
-                   host_path);
+                   name);
+}
+
+bool wasi_guest_lend_dir(struct wasi_guest *guest, int fd, const char *name, struct err *err)
+{
+    return preopen(guest, fd, false, name, err);
+}
+
+bool wasi_guest_add_dir(struct wasi_guest *guest, const char *host_path, const char *name,
+                        struct err *err)
+{
+    int host = open(host_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (host < 0)
+        return err_sys(err, "directory %s", host_path);
+    if (preopen(guest, host, true, name, err))
+        return true;
+    fd_close(&host);
+    return false;
 }
 
 /* ---- the life of a guest ---- */

@@ -50,6 +50,11 @@ void wasi_guest_destroy(struct wasi_guest **guest); /* closes what is its own; n
 MUST_CHECK bool wasi_guest_add_dir(struct wasi_guest *guest, const char *host_path,
                                    const char *name, struct err *err);
 
+/* The same for a directory that the caller has open; so one open serves many guests. borrows: fd,
+ * until the guest is destroyed. errors: ERR_SYSTEM, ERR_LIMIT. */
+MUST_CHECK bool wasi_guest_lend_dir(struct wasi_guest *guest, int fd, const char *name,
+                                    struct err *err);
+
 /* Gives host descriptor fd to the guest as its `number`, which must be free: a file, pipe, terminal
  * or socket; what may be done follows from how it was opened. borrows: fd, until the guest is
  * destroyed; its status flags are not changed (a pipe or terminal is opened anew for waiting).

@@ -30,6 +30,9 @@ class Server:
         self.reader.start()
         if not self.is_listening.wait(PATIENCE_S) or self.port is None:
             self.process.kill()
+            self.process.wait(PATIENCE_S)
+            self.reader.join(PATIENCE_S)
+            self.process.stderr.close()
             raise AssertionError("the server does not start: " + "".join(self.lines))
 
     port = None

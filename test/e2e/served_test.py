@@ -166,6 +166,22 @@ class Log(unittest.TestCase):
         self.assertEqual(said, ["first line", "second \x1b[31mline", "unfinished"])
         self.assertEqual({line["request"] for line in lines}, {headers["weir-request-id"]})
 
+    def test_folders_and_variables_are_granted(self):
+        with tempfile.TemporaryDirectory(prefix="weir-served-") as folder:
+            with open(os.path.join(folder, "some.txt"), "wb") as file:
+                file.write(LINES)
+            with Server("served", options=("--dir", f"{folder}::/data", "--env", "KEY=a secret",
+                                           "--workers", "1", "--cpu-ms", "2000")) as server:
+                self.assertEqual(server.request("GET", "/some.txt?file")[::2], (200, LINES))
+                self.assertIn(b"\nKEY=a secret\n", server.request("GET", "/?env")[2])
+                for path in ("/../some.txt", "/missing", "/%2e%2e/%2e%2e/etc/passwd"):
+                    self.assertEqual(server.request("GET", path + "?file")[0], 502)
+                for pid in server.workers(): # nobody else can read it in the list of processes
+                    with open(f"/proc/{pid}/cmdline", "rb") as file:
+                        self.assertNotIn(b"secret", file.read())
+        with self.assertRaisesRegex(AssertionError, "--dir /missing: No such file or directory"):
+            Server("served", options=("--dir", "/missing::/"))
+
     def test_programs_beside_functions(self):
         with Server("served", "hello") as server:
             _, _, body = server.request("GET", "/served/x/y?env")

@@ -7,6 +7,7 @@
 
 typedef unsigned char u8;
 typedef unsigned u32;
+typedef unsigned long long u64;
 
 struct part {
     const void *bytes;
@@ -17,6 +18,9 @@ WASI(environ_sizes_get) u32 environ_sizes_get(u32 *count, u32 *len);
 WASI(environ_get) u32 environ_get(char **env, char *texts);
 WASI(fd_read) u32 fd_read(u32 fd, const struct part *parts, u32 count, u32 *done);
 WASI(fd_write) u32 fd_write(u32 fd, const struct part *parts, u32 count, u32 *done);
+WASI(path_open)
+u32 path_open(u32 dir, u32 lookup, const char *path, u32 len, u32 oflags, u64 base, u64 inheriting,
+              u32 flags, u32 *opened);
 WASI(proc_exit) __attribute__((noreturn)) void proc_exit(u32 code);
 
 static char *env[256], texts[65536];
@@ -31,13 +35,18 @@ static u32 text_len(const char *text)
     return len;
 }
 
-static u32 read_some(void)
+static u32 read_from(u32 fd)
 {
     u32 done;
     struct part part = {buffer, sizeof buffer};
-    if (fd_read(0, &part, 1, &done) != 0)
+    if (fd_read(fd, &part, 1, &done) != 0)
         proc_exit(100);
     return done;
+}
+
+static u32 read_some(void)
+{
+    return read_from(0);
 }
 
 /* All of it; a refusal ends the program. */
@@ -117,6 +126,17 @@ static void late_reply(void)
     put("done");
 }
 
+/* The file that PATH_INFO names, below the first folder that was granted. */
+static void file(void)
+{
+    const char *path = variable("PATH_INFO") + 1;
+    u32 fd, error = path_open(3, 1, path, text_len(path), 0, 2, 0, 0, &fd);
+    if (error != 0)
+        proc_exit(error);
+    for (u32 len; (len = read_from(fd)) > 0;)
+        put_bytes(1, buffer, len);
+}
+
 static void complain(void)
 {
     static const char text[] = "first line\nsecond \x1b[31mline\nunfinished";
@@ -177,6 +197,7 @@ static const struct {
     {"fields", fields, 0},
     {"spin", spin, 0},
     {"late", late_reply, 0},
+    {"file", file, 0},
     {"complain", complain, 0},
     {"much-and-trap", much_and_trap, 0},
     {"much-and-exit", much_and_exit, 0},
