@@ -25,9 +25,10 @@ class Cache(unittest.TestCase):
         os.chmod(os.path.join(self.bin, "weirc"), 0o755)
 
     def start(self, *options, cache="cache"):
+        folder = os.path.join(self.folder.name, cache)
         return subprocess.Popen(
-            [os.path.join(self.bin, "weir"), "run", "--cache", os.path.join(self.folder.name, cache),
-             *options, os.path.join(GUESTS, "vec.wasm"), "--invoke", "dot", "4", "1", "2"],
+            [os.path.join(self.bin, "weir"), "run", "--cache", folder, *options,
+             os.path.join(GUESTS, "vec.wasm"), "--invoke", "dot", "4", "1", "2"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def finish(self, process):
