@@ -21,7 +21,7 @@
 #define TYPED_TYPES_MAX     256                  /* declarations, */
 #define TYPED_FUNCS_MAX     1000                 /* functions, */
 #define TYPED_FIELDS_MAX    256                  /* fields or parameters, */
-#define TYPED_CASES_MAX     1000                 /* cases of an enum, */
+#define TYPED_CASES_MAX     255                  /* cases of an enum: a byte, and 255 is none */
 #define TYPED_NAME_MAX      128                  /* bytes of a name in it */
 #define TYPED_CELL_MAX      2048                 /* bytes of a type */
 #define TYPED_DEPTH_MAX     16                   /* types inside each other */

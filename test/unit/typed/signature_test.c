@@ -225,47 +225,59 @@ static void what_is_wrong_is_said_with_its_line(void **state)
     }
 }
 
+/* The piece, with the number in the place of "%u". */
+static void add_piece(struct buf *out, const char *piece, u32 number)
+{
+    const char *place = strstr(piece, "%u");
+    if (place == NULL) {
+        buf_add_text(out, piece);
+        return;
+    }
+    buf_add(out, piece, (size_t)(place - piece));
+    buf_add_u64(out, number);
+    buf_add_text(out, place + 2);
+}
+
+/* A signature made of a beginning, a piece with a number in it so many times, and an end. */
 static void sizes_are_limited(void **state)
 {
     (void)state;
-    struct typed_signature signature;
-    struct arena arena;
-    struct buf text;
-    struct err err = {0};
-    arena_init(&arena, MIB);
-    buf_init(&text, MIB);
-    buf_add_text(&text, "record a { ");
-    for (u32 i = 0; i < 200; i++)
-        buf_add_format(&text, "f%u: u64, ", i);
-    buf_add_text(&text, "}\nrecord b { x: a, y: a }");
-    struct rt_text view = {(char *)text.bytes, (u32)text.len};
-    assert_false(typed_signature_parse(&signature, view, "m.sig", &arena, &err));
-    assert_string_equal(err.text,
-                        "m.sig:2: a type of 3200 bytes; the limit is 2048 (lists count 8)");
-    buf_clear(&text);
-    buf_add_text(&text, "f: func(");
-    for (u32 i = 0; i < 257; i++)
-        buf_add_format(&text, "f%u: u64, ", i);
-    view = (struct rt_text){(char *)text.bytes, (u32)text.len};
-    err = (struct err){0};
-    assert_false(typed_signature_parse(&signature, view, "m.sig", &arena, &err));
-    assert_string_equal(err.text, "m.sig:1: more than 256 of them");
-    buf_clear(&text);
-    for (u32 i = 0; i < 65537; i++)
-        buf_add_byte(&text, ' ');
-    view = (struct rt_text){(char *)text.bytes, (u32)text.len};
-    err = (struct err){0};
-    assert_false(typed_signature_parse(&signature, view, "m.sig", &arena, &err));
-    assert_string_equal(err.text, "m.sig:1: the file has 65537 bytes; the limit is 65536");
-    buf_clear(&text);
-    for (u32 i = 0; i < 129; i++)
-        buf_add_byte(&text, 'a');
-    view = (struct rt_text){(char *)text.bytes, (u32)text.len};
-    err = (struct err){0};
-    assert_false(typed_signature_parse(&signature, view, "m.sig", &arena, &err));
-    assert_string_equal(err.text, "m.sig:1: a name of more than 128 bytes");
-    buf_fini(&text);
-    arena_fini(&arena);
+    static const struct {
+        const char *begin, *piece, *end;
+        u32 count;
+        const char *text; /* of the error */
+    } cases[] = {
+        {"record a { ", "f%u: u64, ", "}\nrecord b { x: a, y: a }", 200,
+         "m.sig:2: a type of 3200 bytes; the limit is 2048 (lists count 8)"},
+        {"f_x: func(", "f%u: u64, ", ");", 257, "m.sig:1: more than 256 of them"},
+        {"record p { ", "f%u: u8, ", "}", 257, "m.sig:1: more than 256 of them"},
+        {"enum e { ", "c%u, ", "}", 256, "m.sig:1: more than 255 cases"},
+        {"", "type t%u = u8; ", "", 257, "m.sig:1: more than 256 types"},
+        {"", "f%u: func(); ", "", 1001, "m.sig:1: more than 1000 functions"},
+        {"", " ", "", 65537, "m.sig:1: the file has 65537 bytes; the limit is 65536"},
+        {"", "a", "", 129, "m.sig:1: a name of more than 128 bytes"},
+        {"record r { a: tuple<", "u64, ", ">} f_x: func(a: r, b: r, c: r, d: r);", 255,
+         "m.sig:1: the parameters have 8160 bytes; the limit is 8000"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct typed_module module;
+        struct arena arena;
+        struct buf text;
+        struct err err;
+        arena_init(&arena, MIB);
+        buf_init(&text, MIB);
+        buf_add_text(&text, cases[i].begin);
+        for (u32 k = 0; k < cases[i].count; k++)
+            add_piece(&text, cases[i].piece, k);
+        buf_add_text(&text, cases[i].end);
+        buf_add_byte(&text, 0);
+        if (make(&module, (const char *)text.bytes, FUNC(i64s, 1, i32s, 0), "malloc", &arena, &err))
+            fail_msg("%s... was accepted", cases[i].begin);
+        assert_int_equal(err.code, ERR_SIGNATURE);
+        assert_string_equal(err.text, cases[i].text);
+        buf_fini(&text);
+        arena_fini(&arena);
+    }
 }
 
 static void lists_need_an_allocator(void **state)
