@@ -16,7 +16,7 @@
 
 struct cg {
     LLVMTargetRef target;
-    char *cpu, *features; /* owned; freed by LLVMDisposeMessage */
+    char *cpu, *features;     /* owned; freed by LLVMDisposeMessage */
     cg_progress_fn *progress; /* or NULL */
     void *progress_arg;
 };

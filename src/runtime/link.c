@@ -83,9 +83,16 @@ static bool refuse(const struct rt_module *module, enum rt_extern kind,
                    (int)min_u64(import->field.len, 120), import->field.bytes, type, why);
 }
 
+/* Its name, or in a module without names the one it is exported under; may be empty. */
 static struct rt_text caller_name(const struct rt_module *module, u32 caller)
 {
-    return module->file.funcs[caller - rt_import_count(module, RT_EXTERN_FUNC)].name;
+    struct rt_text name = module->file.funcs[caller - rt_import_count(module, RT_EXTERN_FUNC)].name;
+    for (u32 i = 0; i < module->file.export_count && name.len == 0; i++) {
+        const struct rt_export *export = &module->file.exports[i];
+        if (export->kind == RT_EXTERN_FUNC && export->index == caller)
+            name = export->name;
+    }
+    return name;
 }
 
 /* ", and NAME (func INDEX) calls it", as far as that is known. */
