@@ -12,6 +12,7 @@
 
 #define MODULE_BYTES_MAX ((u64)256 << 20)
 #define OUTPUT_BYTES     (64 * MIB)
+#define NS_PER_MS        1000000
 
 /* Everything that is said of a module. */
 struct facts {
@@ -25,7 +26,7 @@ struct facts {
     struct server_offers offers;
     const char *signature_file; /* NULL: there is none */
     struct rt_module *imports_of;
-    u64 memory_limit_bytes;
+    const struct server_limits *limits; /* of a call */
 };
 
 static u64 file_size(const char *path)
@@ -59,7 +60,7 @@ static bool gather(struct facts *facts, struct cli_look *look, const char *path,
         .module_file_bytes = file_size(look->artifact.module_path),
         .tier = look->options->compile.tier == PROC_TIER_QUICK ? "quick" : "best",
         .imports_of = look->module,
-        .memory_limit_bytes = look->options->limits.memory_bytes,
+        .limits = &look->options->limits,
     };
     rt_module_describe(look->module, &facts->module);
     facts->is_strict = look->options->compile.strict_traps || facts->module.imports_memory;
@@ -85,7 +86,7 @@ static void add_plain(struct buf *out, struct rt_text text)
 static void add_memory(const struct facts *f, struct buf *out)
 {
     const struct rt_module_info *m = &f->module;
-    u64 limit_pages = f->memory_limit_bytes / ABI_PAGE_BYTES;
+    u64 limit_pages = f->limits->memory_bytes / ABI_PAGE_BYTES;
     if (m->memory_count == 0) {
         buf_add_text(out, "memory      none\n");
         return;
@@ -145,6 +146,9 @@ static void write_text(const struct facts *f, struct buf *out)
                    f->module.global_count, f->module.has_start ? ", a start function" : "");
     add_memory(f, out);
     add_table(f, out);
+    buf_add_format(out,
+                   "limits      %" PRIu64 " ms of processor time a call, %" PRIu64 " ms in all\n",
+                   f->limits->cpu_ns / NS_PER_MS, f->limits->wall_ns / NS_PER_MS);
     buf_add_format(out, "code        %s%s, %" PRIu64 " bytes of machine code\n", f->tier,
                    f->is_strict ? ", strict traps" : "", f->module.text_bytes);
     buf_add_format(out, "code key    %s\n", f->code_key);
@@ -217,7 +221,7 @@ static void write_json(const struct facts *f, struct buf *out)
         buf_add_format(out, ",\"memory\":{\"min_pages\":%" PRIu64, m->memory_min);
         add_limit(out, ",\"max_pages\":", m->memory_max);
         buf_add_format(out, ",\"limit_bytes\":%" PRIu64 ",\"image_bytes\":%" PRIu64 "}",
-                       f->memory_limit_bytes, m->image_bytes);
+                       f->limits->memory_bytes, m->image_bytes);
     }
     buf_add_format(out, ",\"tables\":%u", m->table_count);
     if (m->table_count > 0) {
@@ -225,6 +229,8 @@ static void write_json(const struct facts *f, struct buf *out)
         add_limit(out, ",\"max\":", m->table_max);
         buf_add_byte(out, '}');
     }
+    buf_add_format(out, ",\"limits\":{\"cpu_ms\":%" PRIu64 ",\"wall_ms\":%" PRIu64 "}",
+                   f->limits->cpu_ns / NS_PER_MS, f->limits->wall_ns / NS_PER_MS);
     buf_add_format(out,
                    ",\"tier\":\"%s\",\"strict_traps\":%s,\"code_key\":\"%s\""
                    ",\"machine_code_bytes\":%" PRIu64 ",\"code_file_bytes\":%" PRIu64

@@ -33,6 +33,7 @@ class Inspect(unittest.TestCase):
         self.assertEqual((facts["tier"], facts["strict_traps"]), ("best", False))
         self.assertEqual(facts["imports"], [])
         self.assertEqual(facts["memory"]["limit_bytes"], 128 << 20)
+        self.assertEqual(facts["limits"], {"cpu_ms": 1000, "wall_ms": 10000})
         self.assertIn({"path": "/add", "signature": "add(a: i32, b: i32) -> i32"},
                       facts["endpoints"])
 
