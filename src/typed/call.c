@@ -5,14 +5,34 @@
 #include "typed/internal.h"
 #include <string.h>
 
+/* Field by field: of the path only what is in use is ever written. */
+static void reader_init(struct typed_reader *r, const struct typed_func *func,
+                        struct rt_instance *instance, const void *body, size_t len, struct err *err)
+{
+    r->json = (struct typed_json){.bytes = body, .len = len, .err = err};
+    r->instance = instance;
+    r->func = func;
+    r->path.depth = 0;
+}
+
+static void writer_init(struct typed_writer *w, struct rt_instance *instance, struct buf *out,
+                        struct err *err)
+{
+    w->instance = instance;
+    w->out = out;
+    w->err = err;
+    w->path.depth = 0;
+}
+
 /* ---- numbers only ---- */
 
 bool typed_values_read(const struct typed_func *func, const void *json, size_t len,
                        union abi_value *out, struct err *err)
 {
     u8 cell[TYPED_PARAMS_MAX];
-    struct typed_reader r = {.json = {.bytes = json, .len = len, .err = err}, .func = func};
+    struct typed_reader r;
     CHECK(!func->needs_driver && func->params.size <= sizeof cell);
+    reader_init(&r, func, NULL, json, len, err);
     memset(cell, 0, func->params.size);
     if (!typed_read_arguments(&r, cell))
         return false;
@@ -33,8 +53,9 @@ bool typed_values_write(const struct typed_func *func, const union abi_value *re
                         struct buf *out, struct err *err)
 {
     u8 cell[TYPED_PARAMS_MAX];
-    struct typed_writer w = {.out = out, .err = err};
+    struct typed_writer w;
     CHECK(!func->needs_driver);
+    writer_init(&w, NULL, out, err);
     if (func->result != NULL) {
         CHECK(func->result->size <= sizeof cell);
         memset(cell, 0, func->result->size);
@@ -135,13 +156,11 @@ static bool run(struct rt_instance *instance, struct typed_call *call, u8 *cell,
                 union abi_value *values)
 {
     const struct typed_func *func = call->func;
-    struct typed_reader r = {
-        .json = {.bytes = call->body, .len = call->body_len, .err = &call->err},
-        .instance = instance,
-        .func = func,
-    };
-    struct typed_writer w = {.instance = instance, .out = call->out, .err = &call->err};
+    struct typed_reader r;
+    struct typed_writer w;
     bool is_hidden = func->returns == TYPED_RETURN_HIDDEN;
+    reader_init(&r, func, instance, call->body, call->body_len, &call->err);
+    writer_init(&w, instance, call->out, &call->err);
     memset(cell, 0, func->params.size);
     if (!(call->is_raw ? typed_read_raw(&r, cell) : typed_read_arguments(&r, cell)))
         return false;
