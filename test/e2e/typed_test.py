@@ -121,6 +121,25 @@ class Values(SharedServer):
         self.assertEqual(self.server.call("/typed/sum_longs", [1] * 106), 106)
         self.assertEqual(self.server.call("/typed/plain", 1), 2)
 
+    def test_calls_at_the_same_time(self):
+        """Long bodies and answers are made in turns; none gets a part of another."""
+        wrong = []
+
+        def call(number):
+            texts = [f"{number}-{i}" for i in range(3000)]
+            client = self.server.client()
+            for _ in range(5):
+                if self.server.call("/typed/echo_texts", texts, client=client) != texts:
+                    wrong.append(number)
+            client.close()
+
+        threads = [threading.Thread(target=call, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(wrong, [])
+
     def test_every_call_meets_a_fresh_instance(self):
         """Each takes more than half of the guest's heap."""
         client = self.server.client()
