@@ -24,7 +24,7 @@
 
 #define MODULE_BYTES_MAX ((u64)256 << 20)
 #define CPU_S_DEFAULT    600
-#define PROGRESS_MS      500
+#define PROGRESS_NS      ((u64)500000000)
 #define MEMORY_DEFAULT   ((u64)8 << 30)
 #define MARGIN_MS        1000 /* beyond the time limit: for the compiler to meet its own first */
 #define ROOM_FACTOR      8 /* bytes of disk that a compile may take, for each byte of the module */
@@ -40,6 +40,7 @@ struct job {
     u64 cpu_s, memory_bytes, wall_s, started_ns, deadline_ns;
     proc_progress_fn *progress;
     u32 done, total; /* functions, as the compiler says */
+    u64 report_ns;   /* when progress is due again */
     void *user;
     int module_fd;
     char program[PROC_PATH_MAX];
@@ -281,9 +282,10 @@ static bool explain_end(struct job *job, struct err *err)
     return err_set(err, ERR_COMPILE, ERR_NO_AT, "the compiler ended early: %s", text);
 }
 
-static void report_progress(const struct job *job)
+static void report_progress(struct job *job)
 {
-    u64 elapsed_ns = clock_monotonic_ns() - job->started_ns;
+    u64 now = clock_monotonic_ns(), elapsed_ns = now - job->started_ns;
+    job->report_ns = now + PROGRESS_NS;
     job->progress(job->user, &(struct proc_progress){.module_path = job->path,
                                                      .elapsed_ms = elapsed_ns / 1000000,
                                                      .done = job->done,
@@ -299,14 +301,15 @@ static long receive(struct job *job, char text[PROC_MESSAGE_MAX])
         if (now >= job->deadline_ns)
             return -2;
         u64 left_ms = (job->deadline_ns - now) / 1000000 + 1;
-        u64 wait_ms = min_u64(left_ms, job->progress == NULL ? INT_MAX : PROGRESS_MS);
+        if (job->progress != NULL && now >= job->report_ns)
+            report_progress(job);
+        u64 report_ms = job->progress == NULL ? INT_MAX : (job->report_ns - now) / 1000000 + 1;
+        u64 wait_ms = min_u64(left_ms, report_ms);
         int fd;
         long len = proc_message_receive(job->compiler->socket, text, &fd, (int)wait_ms);
         fd_close(&fd);
         if (len != -2)
             return len;
-        if (job->progress != NULL)
-            report_progress(job);
     }
 }
 
@@ -352,6 +355,7 @@ static bool attempt(struct job *job, struct err *err)
     job->has_key = job->is_over = job->has_died = false;
     job->done = job->total = 0;
     job->started_ns = clock_monotonic_ns();
+    job->report_ns = job->started_ns + PROGRESS_NS;
     job->deadline_ns = job->started_ns + (job->wall_s * 1000 + MARGIN_MS) * 1000000;
     bool ok = proc_compiler_start(compiler, job->program, job->cpu_s, job->memory_bytes, err) &&
               send_job(job, err) && converse(job, err) && publish(job, err);
