@@ -141,6 +141,12 @@ class Replies:
         self.file.close()
 
 
+def is_sanitized():
+    """Are the programs built with the address sanitizer, which takes address space and memory?"""
+    with open(os.path.join(BIN, "weir"), "rb") as file:
+        return b"__asan_init" in file.read()
+
+
 def post(path, body, extra=""):
     """The bytes of a POST."""
     body = body.encode()
@@ -160,6 +166,6 @@ class SharedServer(unittest.TestCase):
         cls.addClassCleanup(cls.server.__exit__, None, None, None)
 
 
-__all__ = ["BIN", "GUESTS", "PATIENCE_S", "Replies", "Server", "SharedServer", "http", "json", "os",
-           "post", "read_all", "signal", "socket", "subprocess", "tempfile", "threading",
-           "unittest"]
+__all__ = ["BIN", "GUESTS", "PATIENCE_S", "Replies", "Server", "SharedServer", "http",
+           "is_sanitized", "json", "os", "post", "read_all", "signal", "socket", "subprocess",
+           "tempfile", "threading", "unittest"]

@@ -280,22 +280,22 @@ def stores_only():
 
 
 def blocks_fit():
-    """20 functions of 12,000 conditional stores below 128 KiB."""
+    """6 functions of 9,300 conditional stores below 128 KiB."""
     step = get(0) + const(1) + b"\x71" + IF + VOID + get(1) + const(3) + ADD + put(1) + END
-    return module([((I32,), (I32,))], [0] * 20, [body(step * 9300 + get(1), local_count=1)] * 20)
+    return module([((I32,), (I32,))], [0] * 6, [body(step * 9300 + get(1), local_count=1)] * 6)
 
 
 def diamonds():
-    """10 functions of 4,000 if-else over 16 locals."""
+    """5 functions of 6,000 if-else over 16 locals."""
     code = b"".join(get(i % 16) + IF + VOID + get(i % 16) + const(3) + ADD + put((i * 3) % 16) +
                     ELSE + get((i * 7) % 16) + put((i * 5) % 16) + END for i in range(6000))
-    return module([((I32,), (I32,))], [0] * 10, [body(code + get(1), local_count=15)] * 10)
+    return module([((I32,), (I32,))], [0] * 5, [body(code + get(1), local_count=15)] * 5)
 
 
 def divisions():
-    """30 functions of 20,000 divisions."""
+    """6 functions of 30,000 divisions."""
     code = get(0) + (get(0) + b"\x6d") * 30000
-    return module([((I32,), (I32,))], [0] * 30, [body(code)] * 30)
+    return module([((I32,), (I32,))], [0] * 6, [body(code)] * 6)
 
 
 def deep_tree():
@@ -304,8 +304,8 @@ def deep_tree():
 
 
 def deep_tree_fits():
-    """20 expressions of 40,000 operands, each in a function."""
-    return module([((I32,), (I32,))], [0] * 20, [body(get(0) * 40000 + ADD * 39999)] * 20)
+    """6 expressions of 40,000 operands, each in a function."""
+    return module([((I32,), (I32,))], [0] * 6, [body(get(0) * 40000 + ADD * 39999)] * 6)
 
 
 def stack_too_high():
@@ -314,21 +314,21 @@ def stack_too_high():
 
 def selects():
     code = get(0) + (get(0) + get(0) + b"\x1b") * 20000
-    return module([((I32,), (I32,))], [0] * 20, [body(code)] * 20)
+    return module([((I32,), (I32,))], [0] * 6, [body(code)] * 6)
 
 
 def shifts_of_shifts():
-    """A chain of 30,000 cheap operations, 20 times."""
+    """A chain of 40,000 cheap operations, 6 times."""
     code = get(0) + (const(1) + b"\x74" + get(0) + b"\x72") * 20000
-    return module([((I32,), (I32,))], [0] * 20, [body(code)] * 20)
+    return module([((I32,), (I32,))], [0] * 6, [body(code)] * 6)
 
 
 def global_traffic():
-    """10 functions that read and write 1,000 globals 13,000 times."""
+    """5 functions that read and write 1,000 globals 13,000 times."""
     code = b"".join(b"\x23" + leb(i % 1000) + const(1) + ADD + b"\x24" + leb((i * 7) % 1000)
                     for i in range(13000))
     globals_ = vector([b"\x7f\x01" + const(i) + END for i in range(1000)])
-    return module([((I32,), (I32,))], [0] * 10, [body(code + get(0))] * 10,
+    return module([((I32,), (I32,))], [0] * 5, [body(code + get(0))] * 5,
                   more=[(6, globals_)])
 
 

@@ -257,11 +257,13 @@ def generate(seed, path):
 def reduce(bin_folder, path):
     """Minimises a module that differs, in place."""
     test, work = path + ".test.wasm", path + ".work.wasm"
-    command = f"{sys.executable} {os.path.abspath(__file__)} {bin_folder} --check {test}"
+    command = f"{sys.executable} -B {os.path.abspath(__file__)} {bin_folder} --check {test}"
     if shutil.which("wasm-reduce") is not None:
         try:
-            subprocess.run(["wasm-reduce", *FEATURES, path, f"--command={command}", "-t", test,
-                            "-w", work], capture_output=True, timeout=REDUCE_S, check=False)
+            subprocess.run(["wasm-reduce", path, f"--command={command}", "-t", test, "-w", work,
+                            "-b", os.path.dirname(shutil.which("wasm-opt")),
+                            f"--timeout={PATIENCE_S}"], capture_output=True, timeout=REDUCE_S,
+                           check=False)
         except subprocess.TimeoutExpired:
             pass
         if os.path.exists(work) and check(bin_folder, work)[0] == "different":
