@@ -3,7 +3,8 @@
  * through LLVM, one function being emitted.
  *
  * Order of the journey: module.c declares everything, trampoline.c emits the stubs, func.c and the
- * emit_*.c files the functions, prepare.c and optimize.c change them, object.c makes the file.
+ * emit_*.c files the functions, prepare.c, optimize.c and copy.c change them, object.c makes the
+ * file.
  */
 #pragma once
 #include "abi/artifact.h"
