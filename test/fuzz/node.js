@@ -153,8 +153,8 @@ function exportedTypes(bytes) {
 
 class Probe {
     constructor(fill) {
-        this.fill = BigInt("0x" + fill.repeat(8));
-        this.loads = new Map();   // site -> was its last access out of bounds?
+        this.fill = parseInt(fill, 16);
+        this.loads = new Map();   // site -> length of its last access if that was out of bounds
         this.stores = new Map();  // site -> stack of {outside, at}: sites may nest in calls
         this.reset();
     }
@@ -175,8 +175,12 @@ class Probe {
         return (addr >>> 0) + (offset >>> 0) + len > this.memory().byteLength;
     }
 
-    filled(type) {
-        bits.setBigUint64(0, this.fill);
+    // As if the access had found such bytes.
+    filled(type, len) {
+        bits.setBigUint64(0, 0n);
+        const at = type[1] === "3" ? 4 : 8;
+        for (let i = 1; i <= len; i++)
+            bits.setUint8(at - i, this.fill);
         return {i32: () => bits.getInt32(0), i64: () => bits.getBigInt64(0),
                 f32: () => bits.getFloat32(0), f64: () => bits.getFloat64(0)}[type]();
     }
@@ -193,7 +197,7 @@ class Probe {
         const env = {
             load_ptr: (site, len, offset, addr) => {
                 const outside = this.isOutside(len, offset, addr);
-                this.loads.set(site, outside);
+                this.loads.set(site, outside ? len : 0);
                 if (outside)
                     this.note(false);
                 return outside ? 0 : addr;
@@ -210,7 +214,7 @@ class Probe {
         };
         for (const type of ["i32", "i64", "f32", "f64"]) {
             env["load_val_" + type] = (site, value) =>
-                this.loads.get(site) ? this.filled(type) : value;
+                this.loads.get(site) ? this.filled(type, this.loads.get(site)) : value;
             env["store_val_" + type] = (site, value) => {
                 const {outside, at} = this.stores.get(site).pop();
                 return outside ? this.present(type, at) : value;
