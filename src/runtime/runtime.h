@@ -124,15 +124,15 @@ MUST_CHECK bool rt_module_check_imports(struct rt_module *module, struct err *er
 
 /* What a module is, for who looks at it. */
 struct rt_module_info {
-    struct digest code_key;       /* modules with the same one share their code */
-    u32 func_count;               /* defined ones; the other counts are with imported ones */
+    struct digest code_key; /* modules with the same one share their code */
+    u32 func_count;         /* defined ones; the other counts are with imported ones */
     u32 memory_count, table_count, global_count;
-    u64 memory_min, memory_max;   /* of memory 0, pages; max UINT64_MAX: none */
-    u64 table_min, table_max;     /* of table 0, elements; likewise */
-    u64 text_bytes;               /* machine code */
-    u64 image_bytes;              /* of memory 0 that are not zero at first; 0: from segments */
-    bool has_start;               /* a start function, not `_initialize` */
-    bool imports_memory;          /* compiled strict then */
+    u64 memory_min, memory_max; /* of memory 0, pages; max UINT64_MAX: none */
+    u64 table_min, table_max;   /* of table 0, elements; likewise */
+    u64 text_bytes;             /* machine code */
+    u64 image_bytes;            /* of memory 0 that are not zero at first; 0: from segments */
+    bool has_start;             /* a start function, not `_initialize` */
+    bool imports_memory;        /* compiled strict then */
 };
 void rt_module_describe(const struct rt_module *module, struct rt_module_info *out);
 
