@@ -214,7 +214,8 @@ static void cut_block(struct cg_func *f)
 
 static bool emit_body(struct cg_func *f, struct err *err)
 {
-    u32 count = 0;
+    u64 blocks = 0;
+    u32 straight = 0; /* instructions since the last new block */
     while (f->frame_count > 0) {
         struct wasm_instr instr;
         if (!wasm_instr_read(&f->code, &instr))
@@ -227,8 +228,12 @@ static bool emit_body(struct cg_func *f, struct err *err)
         }
         if (!check_cost(f, instr.offset, err))
             return false;
-        if (++count % STRAIGHT_MAX == 0 && !f->is_dead && f->frame_count > 0)
+        straight = f->cost.blocks == blocks ? straight + 1 : 0;
+        if (straight > 0 && straight % STRAIGHT_MAX == 0 && !f->is_dead && f->frame_count > 0)
             cut_block(f);
+        blocks = f->cost.blocks;
+        f->cost.straight = max_u64(f->cost.straight, straight);
+        f->cost.height = max_u64(f->cost.height, f->height);
     }
     return true;
 }

@@ -56,6 +56,8 @@ struct cg_types {
 struct cg_cost {
     u32 locals; /* parameters included */
     u64 blocks;
+    u64 straight;    /* the longest run of instructions in one block */
+    u64 height;      /* of the operand stack at most */
     u64 loop_blocks; /* blocks, each times the loops around it: analyses keep such lists */
     u64 table_edges; /* labels of all br_tables */
     u64 carried;     /* values that branches bring to labels, and calls through the values area */

@@ -13,7 +13,8 @@
 #define ARENA_MAX_BYTES (GIB)
 #define LOOP_BLOCKS_MAX 4000000u
 #define BEST_BLOCKS_MAX 40000u
-#define UWTABLE_ASYNC   2 /* llvm::UWTableKind: exact at every instruction */
+#define BEST_HEIGHT_MAX 100000u /* of the operand stack */
+#define UWTABLE_ASYNC   2       /* llvm::UWTableKind: exact at every instruction */
 
 static const char *const scope_names[CG_SCOPE_COUNT] = {
     [CG_SCOPE_CONTEXT] = "context",
@@ -210,14 +211,14 @@ static bool module_init(struct cg_module *m, struct cg *cg, const struct wasm_mo
     return machine_init(m, err);
 }
 
-/* Deep loops and very many blocks are too much for the code generator, whatever attributes their
- * function has: then all of the part is compiled the quick way. */
+/* Deep loops, very many blocks or values at once are too much for the code generator, whatever
+ * attributes their function has: then all of the part is compiled the quick way. */
 static bool choose_again(struct cg_module *m, struct err *err)
 {
     bool is_too_much = false;
     for (u32 i = m->part.first; i < m->part.end; i++)
-        is_too_much |=
-            m->costs[i].loop_blocks > LOOP_BLOCKS_MAX || m->costs[i].blocks > BEST_BLOCKS_MAX;
+        is_too_much |= m->costs[i].loop_blocks > LOOP_BLOCKS_MAX ||
+                       m->costs[i].blocks > BEST_BLOCKS_MAX || m->costs[i].height > BEST_HEIGHT_MAX;
     if (m->options.opt == CG_OPT_QUICK || !is_too_much)
         return true;
     m->options.opt = CG_OPT_QUICK;

@@ -11,7 +11,8 @@
 #define GIANT_BODY_BYTES  (128u * 1024)
 #define GIANT_TABLE_EDGES 20000u
 #define GIANT_CARRIED     100000u
-#define GIANT_SIGNATURE   200u     /* parameters and results */
+#define GIANT_SIGNATURE   200u /* parameters and results */
+#define GIANT_STRAIGHT    20000u
 #define WIDE_PRODUCT_MAX  4000000u /* locals times blocks */
 
 static const char promote_locals[] = "function(mem2reg)";
@@ -77,7 +78,8 @@ static bool is_giant(const struct cg_module *m, const struct wasm_func *func,
                      const struct cg_cost *cost)
 {
     return is_giant_type(&m->wasm->types[func->type]) || func->body_len > GIANT_BODY_BYTES ||
-           cost->table_edges > GIANT_TABLE_EDGES || cost->carried > GIANT_CARRIED;
+           cost->table_edges > GIANT_TABLE_EDGES || cost->carried > GIANT_CARRIED ||
+           cost->straight > GIANT_STRAIGHT;
 }
 
 static void keep_giants_quick(struct cg_module *m)
