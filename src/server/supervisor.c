@@ -334,6 +334,28 @@ static bool any_running(const struct supervisor *s)
     return false;
 }
 
+/* When a worker counts as hung unless it turns until then; UINT64_MAX: it does not serve yet. */
+static u64 hung_at_ns(const struct supervisor *s, u32 index)
+{
+    const struct scoreboard_worker *block = &s->board->workers[index];
+    u64 turned = max_u64(board_get(&block->heartbeat_ns), board_get(&block->started_ns));
+    bool serves = s->children[index].pid > 0 && board_get(&block->started_ns) != 0;
+    return serves ? turned + s->options->limits.hung_ns : UINT64_MAX;
+}
+
+/* Ends workers that do not turn any more: stopped, or waiting for a disk that never answers. */
+static void end_hung(struct supervisor *s)
+{
+    u64 now = clock_monotonic_ns();
+    for (u32 i = 0; i < s->child_count; i++) {
+        if (hung_at_ns(s, i) > now)
+            continue;
+        fprintf(stderr, "weir: worker %u (process %d) hangs\n", i, (int)s->children[i].pid);
+        kill(s->children[i].pid, SIGKILL);
+        board_set(&s->board->workers[i].started_ns, 0); /* said once; it is reaped soon */
+    }
+}
+
 /* Milliseconds until the next planned start or kill; -1: nothing is planned. */
 static int next_wait_ms(const struct supervisor *s)
 {
@@ -341,6 +363,8 @@ static int next_wait_ms(const struct supervisor *s)
     for (u32 i = 0; i < s->child_count && !s->draining; i++)
         if (s->children[i].pid == 0)
             at = min_u64(at, s->children[i].start_at_ns);
+        else
+            at = min_u64(at, hung_at_ns(s, i));
     if (at == UINT64_MAX)
         return -1;
     return at <= now ? 0 : (int)min_u64((at - now) / 1000000 + 1, 60000);
@@ -350,8 +374,10 @@ static void watch_over(struct supervisor *s)
 {
     reap(s); /* the first worker may have ended while its start was watched */
     while (!s->draining || any_running(s)) {
-        if (!s->draining)
+        if (!s->draining) {
+            end_hung(s);
             restart_due(s);
+        }
         struct pollfd watched = {.fd = s->signals, .events = POLLIN};
         if (poll(&watched, 1, next_wait_ms(s)) > 0)
             take_signals(s);

@@ -333,7 +333,7 @@ bool server_worker_run(const struct server_worker_config *config, struct err *er
     if (ok)
         announce(w);
     while (ok && !w->stopped && !(w->draining && w->connections == 0)) {
-        sched_turn(w->sched, HEARTBEAT_NS);
+        sched_turn(w->sched, min_u64(HEARTBEAT_NS, limits.hung_ns / 4));
         board_set(&w->board->heartbeat_ns, loop_now_ns(w->loop));
     }
     stop(w);

@@ -150,6 +150,16 @@ class Life(unittest.TestCase):
             until(lambda: len(set(server.workers()) - set(before)) == 2)
             self.assertEqual(server.call("/add", 1, 2), 3)
 
+    def test_a_hung_worker_is_replaced(self):
+        with Server("hello", options=("--workers", "1", "--hung-ms", "2000"),
+                    may_lose_workers=True) as server:
+            self.assertEqual(server.call("/add", 1, 2), 3)
+            hung, = server.workers()
+            os.kill(hung, signal.SIGSTOP)
+            until(lambda: server.workers() and server.workers() != [hung])
+            self.assertEqual(server.call("/add", 1, 2), 3)
+            self.assertTrue(any(" hangs" in line for line in server.lines))
+
     def test_a_stop_right_after_the_start(self):
         for _ in range(20):
             with Server("hello", options=("--workers", "2")):
