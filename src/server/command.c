@@ -8,7 +8,6 @@
  */
 #include "base/check.h"
 #include "server/internal.h"
-#include "wasi/wasi.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +25,7 @@ struct server_command {
     const char *args[1];
     const char *env[HTTP_MAX_FIELDS + 16 + ENV_MAX];
     u32 env_count;
-    struct wasi_stream in, out, error;
+    struct wasi_stream in, out;
     size_t taken;    /* of the request's body buffer */
     bool body_ended; /* nothing will be added to it */
     struct buf held; /* output before the commit point */
@@ -35,7 +34,7 @@ struct server_command {
     struct err err; /* is_broken: why */
     enum http_framing framing;
     u64 left; /* bytes of a body of HTTP_LENGTH that are missing */
-    struct buf complaint;
+    struct server_printer error;
 };
 
 /* ---- standard input ---- */
@@ -163,43 +162,10 @@ static bool out_is_ready(struct wasi_stream *stream, enum wasi_direction directi
            server_conn_room(command->request->conn) > 0;
 }
 
-/* ---- standard error: lines of the log ---- */
-
-static void complain(struct server_command *command)
-{
-    if (command->complaint.len > 0)
-        server_log_add_text(command->request->worker->log, command->request->id,
-                            (const char *)command->complaint.bytes, command->complaint.len);
-    buf_clear(&command->complaint);
-}
-
-static enum wasi_errno error_write(struct wasi_stream *stream, const void *bytes, size_t len,
-                                   size_t *done)
-{
-    struct server_command *command = CONTAINER_OF(stream, struct server_command, error);
-    const u8 *text = bytes;
-    for (size_t i = 0; i < len; i++) {
-        if (text[i] == '\n' || command->complaint.len == SERVER_LOG_TEXT_MAX)
-            complain(command);
-        if (text[i] != '\n')
-            buf_add_byte(&command->complaint, text[i]);
-    }
-    *done = len;
-    return WASI_SUCCESS;
-}
-
-static bool error_is_ready(struct wasi_stream *stream, enum wasi_direction direction)
-{
-    (void)stream;
-    (void)direction;
-    return true;
-}
-
 /* ---- a run ---- */
 
 static const struct wasi_stream_ops in_ops = {.read = in_read, .is_ready = in_is_ready};
 static const struct wasi_stream_ops out_ops = {.write = out_write, .is_ready = out_is_ready};
-static const struct wasi_stream_ops error_ops = {.write = error_write, .is_ready = error_is_ready};
 
 /* What every program of this server is granted. */
 static bool add_grants(struct server_command *command, struct err *err)
@@ -229,7 +195,7 @@ static bool make_guest(struct server_command *command, const char *name, struct 
     return wasi_guest_create(&command->guest, &options, err) &&
            wasi_guest_add_stream(command->guest, FD_IN, &command->in, err) &&
            wasi_guest_add_stream(command->guest, FD_OUT, &command->out, err) &&
-           wasi_guest_add_stream(command->guest, FD_ERROR, &command->error, err) &&
+           wasi_guest_add_stream(command->guest, FD_ERROR, &command->error.stream, err) &&
            add_grants(command, err);
 }
 
@@ -242,10 +208,9 @@ bool server_command_create(struct server_command **out, struct server_request *r
     command->request = r;
     command->in.ops = &in_ops;
     command->out.ops = &out_ops;
-    command->error.ops = &error_ops;
+    server_printer_init(&command->error, r->worker->log, r->id);
     buf_init(&command->variables, VARIABLES_MAX);
     buf_init(&command->held, HELD_MAX);
-    buf_init(&command->complaint, SERVER_LOG_TEXT_MAX);
     if (!server_cgi_variables(&command->variables, from, err) || !make_guest(command, name, err)) {
         server_command_destroy(&command);
         return false;
@@ -260,11 +225,10 @@ void server_command_destroy(struct server_command **at)
     *at = NULL;
     if (command == NULL)
         return;
-    complain(command);
     wasi_guest_destroy(&command->guest);
+    server_printer_fini(&command->error);
     buf_fini(&command->variables);
     buf_fini(&command->held);
-    buf_fini(&command->complaint);
     free(command);
 }
 

@@ -7,6 +7,7 @@
  *   request.c   one request: route, instance, call  -> endpoint, page, sched; answers through conn
  *   command.c   a program run for a request: body, response, log     -> cgi, wasi
  *   cgi.c       what a program is told of its request
+ *   printer.c   what guests print, as lines of the log
  *   endpoint.c  which exports are served where
  *   page.c      GET / as JSON and as a page for people
  *   openapi.c   GET /openapi.json
@@ -19,6 +20,7 @@
 #include "server/log.h"
 #include "server/worker.h"
 #include "typed/typed.h"
+#include "wasi/wasi.h"
 #include <sys/socket.h>
 
 /* ---- endpoint.c ---- */
@@ -31,6 +33,7 @@ struct served_module {
     struct rt_module *module;
     struct typed_module typed;       /* its callable functions */
     const struct rt_export *program; /* `_start`: it is a command, run for every request */
+    bool prints;                     /* imports fd_write: its functions get standard streams */
     struct rt_pool *pool;
     struct server_request *first_waiting, *last_waiting;
     u32 endpoint_at, endpoint_count; /* in the table below */
@@ -115,6 +118,7 @@ struct server_request {
     struct served_module *module;    /* CALL, PROGRAM */
     const struct endpoint *endpoint; /* CALL */
     struct server_command *command;  /* PROGRAM: owned */
+    struct server_voice *voice;      /* CALL of a module that prints: owned */
     struct err err;                  /* REFUSED */
     const char *allow;               /* with ERR_METHOD */
     int minor;
@@ -174,6 +178,28 @@ struct server_cgi_request {
  * ERR_LIMIT. spec: RFC 3875 section 4.1 */
 MUST_CHECK bool server_cgi_variables(struct buf *out, const struct server_cgi_request *from,
                                      struct err *err);
+
+/* ---- printer.c ---- */
+
+/* A stream for a guest's output whose lines go to the log. borrows: log (NULL: nowhere), request.
+ */
+struct server_printer {
+    struct wasi_stream stream;
+    struct server_log *log;
+    const char *request; /* id */
+    struct buf line;     /* not ended yet */
+};
+void server_printer_init(struct server_printer *printer, struct server_log *log,
+                         const char *request);
+void server_printer_fini(struct server_printer *printer); /* after its guest has gone */
+
+/* The guest of a function that may print. returns owned: server_voice_destroy. errors: ERR_LIMIT.
+ */
+struct server_voice;
+MUST_CHECK bool server_voice_create(struct server_voice **out, struct server_log *log,
+                                    const char *request, struct err *err);
+void server_voice_destroy(struct server_voice **voice); /* not while it runs; NULL is allowed */
+struct wasi_guest *server_voice_guest(const struct server_voice *voice);
 
 /* ---- command.c ---- */
 

@@ -403,6 +403,11 @@ static bool prepare_call(struct server_request *r, struct sched_call *call, stru
         call->guest = server_command_guest(r->command);
         return true;
     }
+    if (r->module->prints && r->voice == NULL &&
+        !server_voice_create(&r->voice, r->worker->log, r->id, err))
+        return false;
+    if (r->voice != NULL)
+        call->guest = server_voice_guest(r->voice);
     call->func = r->endpoint->func->exported->index;
     if (r->endpoint->func->needs_driver) {
         prepare_driver(r, call);
@@ -554,6 +559,7 @@ void server_request_release(struct server_request *r)
 {
     CHECK(r->task == NULL);
     server_command_destroy(&r->command);
+    server_voice_destroy(&r->voice);
 }
 
 void server_request_expire(struct server_request *r)

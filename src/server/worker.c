@@ -1,7 +1,6 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "server/internal.h"
-#include "wasi/wasi.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -163,6 +162,20 @@ static bool type_module(struct worker *w, struct served_module *module,
     return typed_module_make(&module->typed, module->module, from->signature, file, &w->arena, err);
 }
 
+static bool imports_fd_write(const struct rt_module *module)
+{
+    static const char name[] = "fd_write";
+    for (u32 i = 0; i < rt_module_import_count(module); i++) {
+        struct rt_import_info import;
+        rt_module_import_describe(module, i, &import);
+        if (import.kind == RT_EXTERN_FUNC && import.module.len > 5 &&
+            memcmp(import.module.bytes, "wasi_", 5) == 0 && import.field.len == sizeof name - 1 &&
+            memcmp(import.field.bytes, name, sizeof name - 1) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool load_modules(struct worker *w, struct err *err)
 {
     const struct server_worker_config *config = w->config;
@@ -180,6 +193,7 @@ static bool load_modules(struct worker *w, struct err *err)
             !rt_pool_create(&module->pool, module->module, (u32)w->limits->instances, err))
             return err_context(err, "%s", from->name);
         module->program = server_program_of(module->module);
+        module->prints = imports_fd_write(module->module);
     }
     return true;
 }

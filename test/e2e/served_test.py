@@ -166,6 +166,17 @@ class Log(unittest.TestCase):
         self.assertEqual(said, ["first line", "second \x1b[31mline", "unfinished"])
         self.assertEqual({line["request"] for line in lines}, {headers["weir-request-id"]})
 
+    def test_what_functions_print_goes_to_the_log(self):
+        with tempfile.TemporaryDirectory(prefix="weir-served-") as folder:
+            path = os.path.join(folder, "log")
+            with Server("chatty", options=("--log", "json", "--log-file", path)) as server:
+                self.assertEqual(server.call("/say"), 0)
+            with open(path, encoding="utf-8") as file:
+                lines = [json.loads(line) for line in file]
+        said = [line["stderr"] for line in lines if "stderr" in line]
+        self.assertEqual(sorted(said), ["one", "oops", "three", "two"])
+        self.assertEqual(len({line["request"] for line in lines}), 1)
+
     def test_folders_and_variables_are_granted(self):
         with tempfile.TemporaryDirectory(prefix="weir-served-") as folder:
             with open(os.path.join(folder, "some.txt"), "wb") as file:
