@@ -155,7 +155,9 @@ void rt_trap_print(const struct rt_trap *trap, struct buf *out)
     for (u32 i = 0; i < trap->frame_count; i++) {
         buf_add_text(out, "  at ");
         rt_frame_print(&trap->frames[i], out);
-        buf_add_format(out, " (func %u)\n", trap->frames[i].func);
+        if (trap->frames[i].name.len > 0)
+            buf_add_format(out, " (func %u)", trap->frames[i].func);
+        buf_add_byte(out, '\n');
     }
     if (trap->frames_omitted > 0)
         buf_add_format(out, "  and %u more\n", trap->frames_omitted);

@@ -84,12 +84,13 @@ static bool add_word(const struct typed_type *type, const char *word, struct buf
 bool typed_words_read(const struct typed_func *func, const char *const *words, u32 count,
                       struct buf *json, struct err *err)
 {
-    if (count != func->params.field_count) {
+    u32 wanted = func->params.field_count;
+    if (count != wanted) {
         struct buf signature;
         buf_init(&signature, ERR_TEXT_MAX);
         typed_func_write(func, &signature);
-        err_set(err, ERR_ARGUMENT, ERR_NO_AT, "%u argument%s given: %.*s", count,
-                count == 1 ? "" : "s", (int)signature.len, signature.bytes);
+        err_set(err, ERR_ARGUMENT, ERR_NO_AT, "expected %u argument%s, got %u: %.*s", wanted,
+                wanted == 1 ? "" : "s", count, (int)signature.len, signature.bytes);
         buf_fini(&signature);
         return false;
     }

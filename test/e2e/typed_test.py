@@ -395,7 +395,7 @@ class Run(unittest.TestCase):
             (("typed", "add_u32", "0xffffffff", "2"), 0, "1\n"),
             (("typed", "plain", "41"), 0, "42\n"),
             (("lists", "dot", "[1]"), 2,
-             "weir: 1 argument given: dot(a: list<f32>, b: list<f32>) -> f64\n"),
+             "weir: expected 2 arguments, got 1: dot(a: list<f32>, b: list<f32>) -> f64\n"),
             (("lists", "dot", "[1,true]", "[]"), 2, "weir: a[1]: expected f32, got true\n"),
             (("typed", "add_u32", "x", "1"), 2, 'weir: a: expected u32, got "x"\n'),
             (("typed", "trap_list", "[1]"), 4,

@@ -279,7 +279,7 @@ static void words_are_counted(void **state)
     struct err err = {0};
     buf_init(&json, KIB);
     assert_false(typed_words_read(plain(unary(RT_I32)), words, 2, &json, &err));
-    assert_string_equal(err.text, "2 arguments given: g(p0: i32)");
+    assert_string_equal(err.text, "expected 1 argument, got 2: g(p0: i32)");
     buf_fini(&json);
 }
 
