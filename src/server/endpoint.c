@@ -121,6 +121,11 @@ static bool take_segment(struct http_text *path, char out[NAME_MAX_BYTES], struc
     return true;
 }
 
+static bool is_named(const struct served_module *module, struct rt_text name)
+{
+    return text_compare((struct rt_text){module->name, (u32)strlen(module->name)}, name) == 0;
+}
+
 static const struct endpoint *find_in(const struct endpoint_table *table,
                                       const struct served_module *module, struct rt_text name)
 {
@@ -144,11 +149,9 @@ const struct endpoint *server_endpoint_find(const struct endpoint_table *table,
         return table->module_count == 1 ? find_in(table, &table->modules[0], first) : NULL;
     if (!take_segment(&path, second_bytes, &second) || path.len > 0)
         return NULL;
-    for (u32 i = 0; i < table->module_count; i++) {
-        const char *name = table->modules[i].name;
-        if (text_compare((struct rt_text){name, (u32)strlen(name)}, first) == 0)
+    for (u32 i = 0; i < table->module_count; i++)
+        if (is_named(&table->modules[i], first))
             return find_in(table, &table->modules[i], second);
-    }
     return NULL;
 }
 
@@ -164,11 +167,9 @@ struct served_module *server_program_find(const struct endpoint_table *table, st
     if (!take_segment(&rest, name_bytes, &name))
         return NULL;
     *script_len = path.len - rest.len;
-    for (u32 i = 0; i < table->module_count; i++) {
-        struct rt_text module = {table->modules[i].name, (u32)strlen(table->modules[i].name)};
-        if (table->modules[i].program != NULL && text_compare(module, name) == 0)
+    for (u32 i = 0; i < table->module_count; i++)
+        if (table->modules[i].program != NULL && is_named(&table->modules[i], name))
             return &table->modules[i];
-    }
     return NULL;
 }
 
@@ -176,7 +177,13 @@ u32 server_endpoint_nearest(const struct endpoint_table *table, struct http_text
                             const struct endpoint **out, u32 max)
 {
     u32 count = 0, distances[8];
+    char name_bytes[NAME_MAX_BYTES];
+    struct rt_text name;
+    struct http_text rest = path;
     CHECK(max <= COUNT_OF(distances));
+    if (table->module_count == 1 && take_segment(&rest, name_bytes, &name) && rest.len > 0 &&
+        is_named(&table->modules[0], name))
+        path = rest; /* a single module's paths are listed without its name */
     u32 farthest = (u32)max_u64(2, path.len / 3);
     for (u32 i = 0; i < table->count && i < NEAREST_CHECKS_MAX; i++) {
         const char *candidate = table->endpoints[i].path;

@@ -97,7 +97,7 @@ static void nearest_paths(void **state)
         const char *path, *best; /* NULL: nothing is near */
     } cases[] = {
         {"/ad", "/add"},         {"/dto", "/dot"},          {"/DOT", "/dot"},
-        {"/maloc2", "/malloc2"}, {"/xyzzy-and-more", NULL},
+        {"/maloc2", "/malloc2"}, {"/xyzzy-and-more", NULL}, {"/math/dto", "/dot"},
     };
     struct served served;
     serve(&served, 1);
