@@ -6,8 +6,10 @@ bool harness_open(struct harness *h, const char *cache, const struct rt_options 
                   const struct sched_options *sched, struct err *err)
 {
     *h = (struct harness){0};
-    return proc_cache_open(&h->cache, cache, err) && rt_engine_create(&h->engine, engine, err) &&
-           loop_create(&h->loop, err) && sched_create(&h->sched, h->engine, h->loop, sched, err);
+    bool ok = cache != NULL ? proc_cache_open(&h->cache, cache, err)
+                            : proc_cache_open_temporary(&h->cache, err);
+    return ok && rt_engine_create(&h->engine, engine, err) && loop_create(&h->loop, err) &&
+           sched_create(&h->sched, h->engine, h->loop, sched, err);
 }
 
 void harness_close(struct harness *h)
@@ -21,9 +23,8 @@ void harness_close(struct harness *h)
 bool harness_load(struct harness *h, const char *path, const struct proc_compile_options *options,
                   struct rt_module **out, struct err *err)
 {
-    struct proc_artifact artifact;
-    return proc_compile_file(&h->cache, path, options, NULL, NULL, &artifact, err) &&
-           rt_module_load(out, h->engine, artifact.code_path, artifact.module_path,
+    return proc_compile_file(&h->cache, path, options, NULL, NULL, &h->artifact, err) &&
+           rt_module_load(out, h->engine, h->artifact.code_path, h->artifact.module_path,
                           &h->cache.mac_key, err);
 }
 

@@ -11,9 +11,10 @@ struct harness {
     struct rt_engine *engine;
     struct loop *loop;
     struct sched *sched;
+    struct proc_artifact artifact; /* of the module loaded last */
 };
 
-/* cache: a folder, or NULL for the usual one. engine and sched options: NULL for the defaults.
+/* cache: a folder, or NULL for a temporary one. engine and sched options: NULL for the defaults.
  * finish with harness_close, also after a failure. */
 MUST_CHECK bool harness_open(struct harness *h, const char *cache, const struct rt_options *engine,
                              const struct sched_options *sched, struct err *err);

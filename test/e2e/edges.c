@@ -16,7 +16,7 @@
  * The addresses are those of the access's first inaccessible byte, in hexadecimal; - for none.
  */
 #include "base/check.h"
-#include "proc/compile.h"
+#include "test/harness.h"
 #include "wasi/wasi.h"
 #include <dirent.h>
 #include <inttypes.h>
@@ -32,10 +32,7 @@
 #define RESERVED_AFTER (4 * GIB + ABI_GUARD_AFTER) /* from the base of a memory */
 
 struct edges {
-    struct proc_cache cache;
-    struct rt_engine *engine;
-    struct loop *loop;
-    struct sched *sched;
+    struct harness harness;
     struct rt_module *module;
     struct rt_pool *pool;
     struct rt_instance *instance;
@@ -165,10 +162,10 @@ static bool run_call(struct edges *e, struct call *call, bool is_fresh, bool is_
                                      .done = finish,
                                      .arg = call};
     call->is_done = false;
-    if (!sched_start(e->sched, &start, &task, err))
+    if (!sched_start(e->harness.sched, &start, &task, err))
         return false;
     while (!call->is_done)
-        sched_turn(e->sched, UINT64_MAX);
+        sched_turn(e->harness.sched, UINT64_MAX);
     return true;
 }
 
@@ -244,14 +241,10 @@ static bool begin(struct edges *e, char **argv, struct err *err)
     const struct proc_compile_options options = {
         .tier = strcmp(argv[2], "best") == 0 ? PROC_TIER_BEST : PROC_TIER_QUICK,
         .strict_traps = strcmp(argv[3], "strict") == 0};
-    struct proc_artifact artifact;
-    if (!proc_cache_open(&e->cache, argv[1], err) || !rt_engine_create(&e->engine, &engine, err) ||
-        !loop_create(&e->loop, err) || !sched_create(&e->sched, e->engine, e->loop, NULL, err))
+    if (!harness_open(&e->harness, argv[1], &engine, NULL, err))
         return false;
-    wasi_host_add(e->engine);
-    return proc_compile_file(&e->cache, argv[4], &options, NULL, NULL, &artifact, err) &&
-           rt_module_load(&e->module, e->engine, artifact.code_path, artifact.module_path,
-                          &e->cache.mac_key, err) &&
+    wasi_host_add(e->harness.engine);
+    return harness_load(&e->harness, argv[4], &options, &e->module, err) &&
            rt_pool_create(&e->pool, e->module, 1, err);
 }
 
@@ -261,10 +254,7 @@ static void end(struct edges *e)
         rt_pool_release(e->pool, &e->instance);
     rt_pool_destroy(&e->pool);
     rt_module_release(&e->module);
-    sched_destroy(&e->sched);
-    loop_destroy(&e->loop);
-    rt_engine_destroy(&e->engine);
-    proc_cache_close(&e->cache);
+    harness_close(&e->harness);
 }
 
 int main(int argc, char **argv)

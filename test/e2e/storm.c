@@ -10,8 +10,7 @@
  */
 #include "base/check.h"
 #include "base/file.h"
-#include "proc/compile.h"
-#include "sched/sched.h"
+#include "test/harness.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,10 +36,7 @@ struct guest {
 };
 
 struct storm {
-    struct proc_cache cache;
-    struct rt_engine *engine;
-    struct loop *loop;
-    struct sched *sched;
+    struct harness harness;
     struct guest guests[GUESTS_MAX];
     u32 guest_count;
     u64 redirects, calls, wrong;
@@ -68,17 +64,14 @@ static bool start(struct guest *guest, struct err *err)
                                     .args = &arg,
                                     .done = finish,
                                     .arg = guest};
-    return sched_start(guest->storm->sched, &call, &task, err);
+    return sched_start(guest->storm->harness.sched, &call, &task, err);
 }
 
 static bool load(struct guest *guest, struct err *err)
 {
     struct storm *storm = guest->storm;
     const struct proc_compile_options options = {.tier = guest->tier};
-    struct proc_artifact artifact;
-    if (!proc_compile_file(&storm->cache, guest->path, &options, NULL, NULL, &artifact, err) ||
-        !rt_module_load(&guest->module, storm->engine, artifact.code_path, artifact.module_path,
-                        &storm->cache.mac_key, err) ||
+    if (!harness_load(&storm->harness, guest->path, &options, &guest->module, err) ||
         !rt_pool_create(&guest->pool, guest->module, 1, err))
         return false;
     const struct rt_export *run = rt_module_export_find(guest->module, "run", 3);
@@ -96,7 +89,7 @@ static bool run_calm(struct guest *guest, struct err *err)
         if (!start(guest, err))
             return false;
         while (!guest->is_done)
-            sched_turn(guest->storm->sched, UINT64_MAX);
+            sched_turn(guest->storm->harness.sched, UINT64_MAX);
         if (guest->trap != ABI_TRAP_NONE)
             return err_set(err, ERR_TRAP, ERR_NO_AT, "%s traps", guest->path);
         guest->want = guest->got;
@@ -125,8 +118,8 @@ static bool run_storm(struct storm *storm, u64 redirects, struct err *err)
     for (u32 i = 0; i < storm->guest_count; i++)
         if (!start(&storm->guests[i], err))
             return false;
-    while (sched_task_count(storm->sched) > 0) {
-        sched_turn(storm->sched, UINT64_MAX);
+    while (sched_task_count(storm->harness.sched) > 0) {
+        sched_turn(storm->harness.sched, UINT64_MAX);
         for (u32 i = 0; i < storm->guest_count; i++) {
             struct guest *guest = &storm->guests[i];
             if (!guest->is_done)
@@ -143,9 +136,7 @@ static bool run_storm(struct storm *storm, u64 redirects, struct err *err)
 static bool open_storm(struct storm *storm, const char *cache, char **files, int count,
                        struct err *err)
 {
-    if (!proc_cache_open(&storm->cache, cache, err) ||
-        !rt_engine_create(&storm->engine, NULL, err) || !loop_create(&storm->loop, err) ||
-        !sched_create(&storm->sched, storm->engine, storm->loop, NULL, err))
+    if (!harness_open(&storm->harness, cache, NULL, NULL, err))
         return false;
     for (int i = 0; i < 2 * count && storm->guest_count < GUESTS_MAX; i++) {
         struct guest *guest = &storm->guests[storm->guest_count++];
@@ -161,14 +152,12 @@ static bool open_storm(struct storm *storm, const char *cache, char **files, int
 
 static void close_storm(struct storm *storm)
 {
-    sched_destroy(&storm->sched);
+    sched_destroy(&storm->harness.sched);
     for (u32 i = 0; i < storm->guest_count; i++) {
         rt_pool_destroy(&storm->guests[i].pool);
         rt_module_release(&storm->guests[i].module);
     }
-    loop_destroy(&storm->loop);
-    rt_engine_destroy(&storm->engine);
-    proc_cache_close(&storm->cache);
+    harness_close(&storm->harness);
 }
 
 int main(int argc, char **argv)
@@ -182,9 +171,10 @@ int main(int argc, char **argv)
     const struct sched_options fast = {.tick_ns = strtoull(argv[2], NULL, 10) * 1000};
     bool ok = open_storm(storm, argv[1], argv + 4, argc - 4, &err);
     if (ok) {
-        sched_destroy(&storm->sched);
+        struct harness *h = &storm->harness;
+        sched_destroy(&h->sched);
         u64 begun_ns = clock_monotonic_ns();
-        ok = sched_create(&storm->sched, storm->engine, storm->loop, &fast, &err) &&
+        ok = sched_create(&h->sched, h->engine, h->loop, &fast, &err) &&
              run_storm(storm, strtoull(argv[3], NULL, 10), &err);
         printf("%" PRIu64 " redirects in %" PRIu64 " calls, %" PRIu64 " ms, %" PRIu64 " wrong\n",
                storm->redirects, storm->calls, (clock_monotonic_ns() - begun_ns) / 1000000,

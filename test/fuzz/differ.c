@@ -10,8 +10,7 @@
  * shortened to 32 bits for an i32 and divided by 256 for floats.
  */
 #include "base/check.h"
-#include "proc/compile.h"
-#include "sched/sched.h"
+#include "test/harness.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -24,10 +23,7 @@
 #define INITIALIZER "hangLimitInitializer" /* refills the counter that ends the guest's loops */
 
 struct differ {
-    struct proc_cache cache;
-    struct rt_engine *engine;
-    struct loop *loop;
-    struct sched *sched;
+    struct harness harness;
     u64 values[VALUES_MAX];
     u32 value_count;
     struct rt_module *module;
@@ -146,10 +142,10 @@ static bool call_func(struct differ *d, const struct rt_export *export, const un
                                      .cpu_ns = CALL_CPU_NS,
                                      .done = finish,
                                      .arg = &call};
-    if (!sched_start(d->sched, &start, &task, err))
+    if (!sched_start(d->harness.sched, &start, &task, err))
         return false;
     while (!call.is_done)
-        sched_turn(d->sched, UINT64_MAX);
+        sched_turn(d->harness.sched, UINT64_MAX);
     if (call.has_trapped)
         rt_pool_release(d->pool, &d->instance);
     else if (!is_silent)
@@ -202,18 +198,16 @@ static bool call_all(struct differ *d, struct err *err)
 static bool run_module(struct differ *d, const char *path,
                        const struct proc_compile_options *options, struct err *err)
 {
-    struct proc_artifact artifact;
-    if (!proc_compile_file(&d->cache, path, options, NULL, NULL, &artifact, err))
-        return false;
-    bool ok = rt_module_load(&d->module, d->engine, artifact.code_path, artifact.module_path,
-                             &d->cache.mac_key, err) &&
+    struct harness *h = &d->harness;
+    h->artifact = (struct proc_artifact){0};
+    bool ok = harness_load(h, path, options, &d->module, err) &&
               rt_pool_create(&d->pool, d->module, 1, err) && call_all(d, err);
     if (d->instance != NULL)
         rt_pool_release(d->pool, &d->instance);
     rt_pool_destroy(&d->pool);
     rt_module_release(&d->module);
-    unlink(artifact.code_path); /* nothing is compiled twice here */
-    unlink(artifact.module_path);
+    unlink(h->artifact.code_path); /* nothing is compiled twice here */
+    unlink(h->artifact.module_path);
     return ok;
 }
 
@@ -244,15 +238,6 @@ static void read_values(struct differ *d, const char *text)
     } while (*end == ',');
 }
 
-static bool begin(struct differ *d, const char *cache_path, struct err *err)
-{
-    if (!proc_cache_open(&d->cache, cache_path, err) || !rt_engine_create(&d->engine, NULL, err) ||
-        !loop_create(&d->loop, err) || !sched_create(&d->sched, d->engine, d->loop, NULL, err))
-        return false;
-    rt_engine_add_host(d->engine, hosts, COUNT_OF(hosts));
-    return true;
-}
-
 int main(int argc, char **argv)
 {
     struct differ d = {0};
@@ -263,18 +248,16 @@ int main(int argc, char **argv)
         return 2;
     }
     read_values(&d, argv[2]);
-    if (!begin(&d, argv[1], &err)) {
+    if (!harness_open(&d.harness, argv[1], NULL, NULL, &err)) {
         fprintf(stderr, "weir-differ: %s\n", err.text);
         return 1;
     }
+    rt_engine_add_host(d.harness.engine, hosts, COUNT_OF(hosts));
     while (fgets(line, sizeof line, stdin) != NULL) {
         line[strcspn(line, "\n")] = 0;
         answer(&d, line);
         fflush(stdout);
     }
-    sched_destroy(&d.sched);
-    loop_destroy(&d.loop);
-    rt_engine_destroy(&d.engine);
-    proc_cache_close(&d.cache);
+    harness_close(&d.harness);
     return 0;
 }

@@ -8,8 +8,7 @@
  * --list-skipped prints a line "LINE: TEXT" for each module that was.
  */
 #include "base/check.h"
-#include "proc/compile.h"
-#include "sched/sched.h"
+#include "test/harness.h"
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -32,12 +31,10 @@ struct runner {
     const char *path;
     char folder[PROC_PATH_MAX];
     bool lists_skipped;
-    struct proc_cache cache;
+    struct harness harness;
+    struct harness_result ended; /* how the latest call did */
     struct proc_compile_options compile;
     struct sched_options sched_options;
-    struct rt_engine *engine;
-    struct loop *loop;
-    struct sched *sched;
     struct made made[INSTANCES_MAX];
     u32 made_count;
     struct rt_provider providers[INSTANCES_MAX];
@@ -59,7 +56,6 @@ struct result {
     union abi_value values[ABI_VALUES_MAX];
     u8 types[ABI_VALUES_MAX];
     u32 count;
-    bool done;
 };
 
 static void report(struct runner *r, const char *text)
@@ -100,45 +96,26 @@ static enum outcome classify(const struct runner *r, struct made *made, const st
 static bool load(struct runner *r, const char *file, struct rt_module **out, struct err *err)
 {
     char path[2 * PROC_PATH_MAX];
-    struct proc_artifact artifact;
     bool is_whole = file[0] == '/';
     snprintf(path, sizeof path, "%s%s%s", is_whole ? "" : r->folder, is_whole ? "" : "/", file);
-    return proc_compile_file(&r->cache, path, &r->compile, NULL, NULL, &artifact, err) &&
-           rt_module_load(out, r->engine, artifact.code_path, artifact.module_path,
-                          &r->cache.mac_key, err);
-}
-
-static void take_result(void *arg, const struct sched_result *ended)
-{
-    struct result *result = arg;
-    result->done = true;
-    if (ended->trap != NULL) {
-        result->outcome = OUTCOME_TRAP;
-        result->trap = ended->trap->kind;
-        err_set(&result->err, ERR_TRAP, ERR_NO_AT, "%s", ended->trap->message);
-        return;
-    }
-    result->outcome = OUTCOME_OK;
-    for (u32 i = 0; i < result->count; i++)
-        result->values[i] = ended->results[i];
+    return harness_load(&r->harness, path, &r->compile, out, err);
 }
 
 static void call(struct runner *r, struct rt_instance *instance, u32 func,
                  const union abi_value *args, struct result *result)
 {
-    struct sched_task *task;
-    const struct sched_call call = {.instance = instance,
-                                    .func = func,
-                                    .args = args,
-                                    .cpu_ns = CALL_CPU_NS,
-                                    .done = take_result,
-                                    .arg = result};
-    if (!sched_start(r->sched, &call, &task, &result->err)) {
+    struct harness_result *ended = &r->ended;
+    if (!harness_call(&r->harness, instance, func, result->count, args, CALL_CPU_NS, ended,
+                      &result->err)) {
         result->outcome = OUTCOME_ERROR;
-        return;
+    } else if (ended->is_trap) {
+        result->outcome = OUTCOME_TRAP;
+        result->trap = ended->trap;
+        err_set(&result->err, ERR_TRAP, ERR_NO_AT, "%s", ended->message);
+    } else {
+        result->outcome = OUTCOME_OK;
+        memcpy(result->values, ended->values, result->count * sizeof result->values[0]);
     }
-    while (!result->done)
-        sched_turn(r->sched, UINT64_MAX);
 }
 
 static struct made *add_made(struct runner *r, const char *name)
@@ -463,13 +440,10 @@ static const struct rt_host_func spectest_funcs[] = {
 
 static bool open_runner(struct runner *r, struct err *err)
 {
-    const struct rt_options engine = {0};
-    if (!proc_cache_open_temporary(&r->cache, err) || !rt_engine_create(&r->engine, &engine, err) ||
-        !loop_create(&r->loop, err) ||
-        !sched_create(&r->sched, r->engine, r->loop, &r->sched_options, err))
+    if (!harness_open(&r->harness, NULL, NULL, &r->sched_options, err))
         return false;
-    proc_compiler_create(&r->compile.compiler, &r->cache);
-    rt_engine_add_host(r->engine, spectest_funcs, COUNT_OF(spectest_funcs));
+    proc_compiler_create(&r->compile.compiler, &r->harness.cache);
+    rt_engine_add_host(r->harness.engine, spectest_funcs, COUNT_OF(spectest_funcs));
     return true;
 }
 
@@ -518,11 +492,8 @@ static void close_runner(struct runner *r)
         rt_instance_destroy(&r->made[i].instance);
         rt_module_release(&r->made[i].module);
     }
-    sched_destroy(&r->sched);
-    loop_destroy(&r->loop);
-    rt_engine_destroy(&r->engine);
     proc_compiler_destroy(&r->compile.compiler);
-    proc_cache_close(&r->cache);
+    harness_close(&r->harness);
 }
 
 int main(int argc, char **argv)
