@@ -12,6 +12,7 @@
 
 #define ARENA_MAX_BYTES (GIB)
 #define LOOP_BLOCKS_MAX 4000000u
+#define BEST_FUNCS_MAX  20000u /* of a part: they have fewer than 53 bytes on average */
 #define BEST_BLOCKS_MAX 40000u
 #define BEST_HEIGHT_MAX 100000u /* of the operand stack */
 #define UWTABLE_ASYNC   2       /* llvm::UWTableKind: exact at every instruction */
@@ -212,10 +213,11 @@ static bool module_init(struct cg_module *m, struct cg *cg, const struct wasm_mo
 }
 
 /* Deep loops, very many blocks or values at once are too much for the code generator, whatever
- * attributes their function has: then all of the part is compiled the quick way. */
+ * attributes their function has; so are very many functions, each of which costs every pass its
+ * start. Then all of the part is compiled the quick way. */
 static bool choose_again(struct cg_module *m, struct err *err)
 {
-    bool is_too_much = false;
+    bool is_too_much = m->part.end - m->part.first > BEST_FUNCS_MAX;
     for (u32 i = m->part.first; i < m->part.end; i++)
         is_too_much |= m->costs[i].loop_blocks > LOOP_BLOCKS_MAX ||
                        m->costs[i].blocks > BEST_BLOCKS_MAX || m->costs[i].height > BEST_HEIGHT_MAX;

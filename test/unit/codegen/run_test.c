@@ -431,8 +431,7 @@ static void large_modules_are_compiled_in_parts(void **state)
         "(func $a (export \"a\") (type $t) (i32.add (call $b (local.get 0)) (i32.const 1))",
         "(func $b (export \"b\") (type $t) (i32.add (call $c (local.get 0)) (i32.const 10))",
         "(func $c (export \"c\") (type $t) (i32.div_u (i32.const 100) (local.get 0))",
-        "(func $d (export \"d\") (type $t) (i32.const 64)"
-        " (call_indirect (type $t) (local.get 0))",
+        "(func $d (export \"d\") (type $t) (call_indirect (type $t) (i32.const 64) (local.get 0))",
         "(func $e (export \"e\") (type $t) (memory.grow (local.get 0))",
     };
     for (size_t i = 0; i < COUNT_OF(funcs); i++) {
