@@ -74,8 +74,8 @@ static void check_endpoints(struct check *check, struct cli_look *look)
 {
     struct server_offers offers;
     struct err err = {0};
-    if (!server_describe(look->module, look->signature, look->signature_file, &look->arena, &offers,
-                         &err)) {
+    if (!server_describe(look->module, look->signature.text, look->signature.file, &look->arena,
+                         &offers, &err)) {
         add_error(check, &err);
         return;
     }
@@ -159,24 +159,16 @@ static void check_file(struct check *check, int index)
     cli_look_fini(&look);
 }
 
-int cli_check(int argc, char **argv)
+int cli_check(const struct cli_options *options)
 {
-    struct cli_options options;
     struct err err = {0};
-    bool wants_help;
-    if (!cli_options_read(&options, "check", argc, argv, &wants_help, &err))
-        return cli_fail(&err);
-    if (wants_help) {
-        cli_help_print("check");
-        return 0;
-    }
-    if (options.rest_count == 0) {
+    if (options->rest_count == 0) {
         err_set(&err, ERR_USAGE, ERR_NO_AT, "check what? give a file: weir check FILE.wasm");
         return cli_fail(&err);
     }
-    struct check check = {.options = &options};
+    struct check check = {.options = options};
     buf_init(&check.out, OUTPUT_BYTES);
-    for (int i = 0; i < options.rest_count; i++)
+    for (int i = 0; i < options->rest_count; i++)
         check_file(&check, i);
     int printed = cli_print(&check.out);
     buf_fini(&check.out);

@@ -7,19 +7,13 @@
 #include "proc/compile.h"
 #include "server/worker.h"
 
-/* Every command: argv[0] is its name. Returns an exit status; errors have been printed. */
-typedef int cli_command(int argc, char **argv);
-#define COMMAND(name, arguments, summary, text) cli_command cli_##name;
-#include "cli/command.def"
-#undef COMMAND
-
 #define CLI_LIST_MAX 256
 
-/* What the options of serve and run say; each command knows its own part. */
-struct cli_list { /* of an option that may be given more than once */
+struct cli_list { /* the values of an option that may be given more than once */
     const char *items[CLI_LIST_MAX];
     u32 count;
 };
+/* What a command line says; each command knows its own part. */
 struct cli_options {
     const char *address, *invoke, *cache_path;
     u32 workers, repeat;
@@ -33,6 +27,12 @@ struct cli_options {
     bool json;            /* facts for programs */
     bool man, completion; /* of help */
 };
+
+/* Every command. Returns an exit status; errors have been printed. */
+typedef int cli_command(const struct cli_options *options);
+#define COMMAND(name, arguments, summary, text) cli_command cli_##name;
+#include "cli/command.def"
+#undef COMMAND
 
 /* Reads the options of `command` from argv; `--` ends them. Behind the file of run, a word that
  * begins like an option and is none of weir's is an argument of the program or call.

@@ -205,11 +205,8 @@ void cli_help_print(const char *command)
     buf_fini(&out);
 }
 
-static bool read_help(struct cli_options *options, int argc, char **argv, bool *wants_help,
-                      struct err *err)
+static bool check_words(const struct cli_options *options, struct err *err)
 {
-    if (!cli_options_read(options, "help", argc, argv, wants_help, err))
-        return false;
     if (options->rest_count > 1)
         return err_set(err, ERR_USAGE, ERR_NO_AT, "weir help explains one command at a time");
     if (options->rest_count == 1 && cli_command_find(options->rest[0]) == NULL)
@@ -217,19 +214,17 @@ static bool read_help(struct cli_options *options, int argc, char **argv, bool *
     return true;
 }
 
-int cli_help(int argc, char **argv)
+int cli_help(const struct cli_options *options)
 {
-    struct cli_options options;
     struct err err = {0};
-    bool wants_help;
-    if (!read_help(&options, argc, argv, &wants_help, &err))
+    if (!check_words(options, &err))
         return cli_fail(&err);
-    const char *command = wants_help ? "help" : options.rest_count == 1 ? options.rest[0] : NULL;
+    const char *command = options->rest_count == 1 ? options->rest[0] : NULL;
     struct buf out;
     buf_init(&out, HELP_BYTES);
-    if (options.man)
+    if (options->man)
         cli_manual_write(command, &out);
-    else if (options.completion)
+    else if (options->completion)
         cli_completion_write(&out);
     else if (command == NULL)
         add_overview(&out);

@@ -65,9 +65,9 @@ static bool gather(struct facts *facts, struct cli_look *look, const char *path,
     rt_module_describe(look->module, &facts->module);
     facts->is_strict = look->options->compile.strict_traps || facts->module.imports_memory;
     digest_hex(&facts->module.code_key, facts->code_key);
-    if (look->signature.bytes != NULL)
-        facts->signature_file = look->signature_file;
-    return server_describe(look->module, look->signature, look->signature_file, &look->arena,
+    if (look->signature.text.bytes != NULL)
+        facts->signature_file = look->signature.file;
+    return server_describe(look->module, look->signature.text, look->signature.file, &look->arena,
                            &facts->offers, err) &&
            read_digest(facts, err);
 }
@@ -276,20 +276,12 @@ static int inspect(const struct cli_options *options, const char *path)
     return status;
 }
 
-int cli_inspect(int argc, char **argv)
+int cli_inspect(const struct cli_options *options)
 {
-    struct cli_options options;
     struct err err = {0};
-    bool wants_help;
-    if (!cli_options_read(&options, "inspect", argc, argv, &wants_help, &err))
-        return cli_fail(&err);
-    if (wants_help) {
-        cli_help_print("inspect");
-        return 0;
-    }
-    if (options.rest_count != 1) {
+    if (options->rest_count != 1) {
         err_set(&err, ERR_USAGE, ERR_NO_AT, "inspect what? give one file: weir inspect FILE.wasm");
         return cli_fail(&err);
     }
-    return inspect(&options, options.rest[0]);
+    return inspect(options, options->rest[0]);
 }

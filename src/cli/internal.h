@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "cli/cli.h"
 #include "sched/sched.h"
+#include "typed/typed.h"
 
 struct cli_command_row {
     const char *name, *arguments, *summary;
@@ -65,8 +66,7 @@ struct cli_look {
     struct loop *loop;
     struct sched *sched;
     struct rt_module *module;
-    struct rt_text signature; /* of the file beside it; bytes NULL: none */
-    const char *signature_file;
+    struct typed_sidecar signature;
     struct arena arena; /* as long as the look */
 };
 

@@ -1,21 +1,8 @@
 #include "cli/internal.h"
-#include "typed/typed.h"
 #include "wasi/wasi.h"
-#include <stdio.h>
 #include <string.h>
 
 #define ARENA_BYTES (256 * MIB)
-
-/* "dir/vec.sig" for "dir/vec.wasm". */
-static const char *signature_file(struct arena *arena, const char *path)
-{
-    char name[PROC_PATH_MAX];
-    size_t len = strlen(path);
-    if (len > 5 && strcmp(path + len - 5, ".wasm") == 0)
-        len -= 5;
-    snprintf(name, sizeof name, "%.*s.sig", (int)len, path);
-    return arena_text(arena, name, strlen(name));
-}
 
 bool cli_look_init(struct cli_look *look, const struct cli_options *options, const char *path,
                    struct err *err)
@@ -24,7 +11,6 @@ bool cli_look_init(struct cli_look *look, const struct cli_options *options, con
                                       .instances_max = 1};
     *look = (struct cli_look){.options = options};
     arena_init(&look->arena, ARENA_BYTES);
-    look->signature_file = signature_file(&look->arena, path);
     if (!typed_sidecar_read(path, &look->arena, &look->signature, err) ||
         !proc_cache_open(&look->cache, options->cache_path, err) ||
         !cli_compile(&look->cache, path, options, &look->artifact, err) ||

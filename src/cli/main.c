@@ -8,17 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
-    const char *name;
-    cli_command *run;
-} commands[] = {
-#define COMMAND(name, arguments, summary, text) {#name, cli_##name},
-#include "cli/command.def"
-#undef COMMAND
-    {"worker", server_worker_main}, /* started by the supervisor only */
-    {"helper", wasi_helper_main},   /* started by workers only */
-};
-
 /* What is closed is opened as what cannot be used, so that no file of ours comes to stand for it;
  * errors alone vanish. */
 static void fill_standard_streams(void)
@@ -29,22 +18,36 @@ static void fill_standard_streams(void)
             abort();
 }
 
+static int run_command(const struct cli_command_row *command, int argc, char **argv)
+{
+    struct cli_options options;
+    struct err err = {0};
+    bool wants_help;
+    if (!cli_options_read(&options, command->name, argc, argv, &wants_help, &err))
+        return cli_fail(&err);
+    if (wants_help) {
+        cli_help_print(command->name);
+        return 0;
+    }
+    return command->run(&options);
+}
+
 int main(int argc, char **argv)
 {
     fill_standard_streams();
     const char *name = argc < 2 ? "help" : argv[1];
+    int skip = argc < 2 ? 0 : 1;
+    if (strcmp(name, "worker") == 0) /* started by the supervisor only */
+        return server_worker_main(argc, argv);
+    if (strcmp(name, "helper") == 0) /* started by workers only */
+        return wasi_helper_main(argc - skip, argv + skip);
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";
     if (strcmp(name, "--version") == 0)
         name = "version";
-    for (size_t i = 0; i < COUNT_OF(commands); i++) {
-        if (strcmp(commands[i].name, name) != 0)
-            continue;
-        /* A worker reads the whole command line, the others their own words. */
-        bool is_worker = commands[i].run == server_worker_main;
-        int skip = is_worker || argc < 2 ? 0 : 1;
-        return commands[i].run(argc - skip, argv + skip);
-    }
+    const struct cli_command_row *command = cli_command_find(name);
+    if (command != NULL)
+        return run_command(command, argc - skip, argv + skip);
     struct err err = {0};
     cli_command_refuse(name, &err);
     return cli_fail(&err);

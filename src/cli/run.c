@@ -164,15 +164,10 @@ static bool find_start(struct run *run, struct err *err)
 /* The types of FILE.sig, where there is one. */
 static bool read_signature(struct run *run, struct err *err)
 {
-    struct rt_text text;
-    char file[4096];
-    const char *path = run->options->rest[0];
-    size_t len = strlen(path);
-    if (len > 5 && strcmp(path + len - 5, ".wasm") == 0)
-        len -= 5;
-    snprintf(file, sizeof file, "%.*s.sig", (int)min_u64(len, sizeof file - 5), path);
-    return typed_sidecar_read(path, &run->arena, &text, err) &&
-           typed_module_make(&run->typed, run->module, text, file, &run->arena, err);
+    struct typed_sidecar signature;
+    return typed_sidecar_read(run->options->rest[0], &run->arena, &signature, err) &&
+           typed_module_make(&run->typed, run->module, signature.text, signature.file, &run->arena,
+                             err);
 }
 
 static bool read_call(struct run *run, struct err *err)
@@ -289,17 +284,9 @@ static bool run_file(const struct cli_options *options, int *status, struct err 
     return ok;
 }
 
-int cli_run(int argc, char **argv)
+int cli_run(const struct cli_options *options)
 {
-    struct cli_options options;
     struct err err = {0};
-    bool wants_help;
     int status = 0;
-    if (!cli_options_read(&options, "run", argc, argv, &wants_help, &err))
-        return cli_fail(&err);
-    if (wants_help) {
-        cli_help_print("run");
-        return 0;
-    }
-    return run_file(&options, &status, &err) ? status : cli_fail(&err);
+    return run_file(options, &status, &err) ? status : cli_fail(&err);
 }

@@ -42,7 +42,7 @@ static bool compile_all(struct arena *arena, struct proc_cache *cache,
                 return err_set(err, ERR_USAGE, ERR_NO_AT,
                                "%s and %s would both serve under /%s/; rename one",
                                options->rest[k], path, name);
-        struct rt_text signature;
+        struct typed_sidecar signature;
         if (!cli_compile(cache, path, options, &artifact, err) ||
             !typed_sidecar_read(path, arena, &signature, err))
             return false;
@@ -50,7 +50,7 @@ static bool compile_all(struct arena *arena, struct proc_cache *cache,
             .name = name,
             .code_path = arena_text(arena, artifact.code_path, strlen(artifact.code_path)),
             .module_path = arena_text(arena, artifact.module_path, strlen(artifact.module_path)),
-            .signature = signature,
+            .signature = signature.text,
         };
     }
     return true;
@@ -85,16 +85,8 @@ static bool serve(const struct cli_options *options, struct err *err)
     return ok;
 }
 
-int cli_serve(int argc, char **argv)
+int cli_serve(const struct cli_options *options)
 {
-    struct cli_options options;
     struct err err = {0};
-    bool wants_help;
-    if (!cli_options_read(&options, "serve", argc, argv, &wants_help, &err))
-        return cli_fail(&err);
-    if (wants_help) {
-        cli_help_print("serve");
-        return 0;
-    }
-    return serve(&options, &err) ? 0 : cli_fail(&err);
+    return serve(options, &err) ? 0 : cli_fail(&err);
 }

@@ -1,24 +1,16 @@
 #include "abi/abi.h"
 #include "cli/internal.h"
 
-int cli_version(int argc, char **argv)
+int cli_version(const struct cli_options *options)
 {
-    struct cli_options options;
     struct err err = {0};
-    bool wants_help;
-    if (!cli_options_read(&options, "version", argc, argv, &wants_help, &err))
-        return cli_fail(&err);
-    if (wants_help) {
-        cli_help_print("version");
-        return 0;
-    }
-    if (options.rest_count > 0) {
+    if (options->rest_count > 0) {
         err_set(&err, ERR_USAGE, ERR_NO_AT, "weir version takes no arguments");
         return cli_fail(&err);
     }
     struct buf out;
     buf_init(&out, 4 * KIB);
-    if (options.json)
+    if (options->json)
         buf_add_format(&out, "{\"version\":\"%s\",\"abi\":%d}\n", WEIR_VERSION, ABI_VERSION);
     else
         buf_add_format(&out, "weir %s\n", WEIR_VERSION);

@@ -10,7 +10,7 @@
 
 #define PATH_BYTES_MAX 4096
 
-bool typed_sidecar_read(const char *module_path, struct arena *arena, struct rt_text *out,
+bool typed_sidecar_read(const char *module_path, struct arena *arena, struct typed_sidecar *out,
                         struct err *err)
 {
     char path[PATH_BYTES_MAX + 8];
@@ -22,12 +22,12 @@ bool typed_sidecar_read(const char *module_path, struct arena *arena, struct rt_
     if (len > 5 && strcmp(path + len - 5, ".wasm") == 0)
         len -= 5;
     memcpy(path + len, ".sig", 5);
-    *out = (struct rt_text){NULL, 0};
+    *out = (struct typed_sidecar){.file = arena_text(arena, path, len + 4)};
     if (access(path, F_OK) != 0 && errno == ENOENT)
         return true;
     if (!file_map(path, TYPED_SIGNATURE_MAX, "signature", &view, err))
         return false;
-    *out = (struct rt_text){arena_text(arena, view.bytes, view.len), (u32)view.len};
+    out->text = (struct rt_text){arena_text(arena, view.bytes, view.len), (u32)view.len};
     file_unmap(&view);
     return true;
 }

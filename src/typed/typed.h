@@ -92,10 +92,15 @@ struct typed_module {
     u32 type_count;
 };
 
-/* Reads FILE.sig beside FILE.wasm; out->bytes NULL: there is none. memory: arena.
- * errors: ERR_SYSTEM, ERR_LIMIT (more than 64 KiB). */
+/* FILE.sig beside FILE.wasm: its name, and its text; text.bytes NULL: there is none. */
+struct typed_sidecar {
+    const char *file;
+    struct rt_text text;
+};
+
+/* memory: arena. errors: ERR_SYSTEM, ERR_LIMIT (more than 64 KiB). */
 MUST_CHECK bool typed_sidecar_read(const char *module_path, struct arena *arena,
-                                   struct rt_text *out, struct err *err);
+                                   struct typed_sidecar *out, struct err *err);
 
 /* Lists the callable functions of a module: those the signature names, and of the others those of
  * numbers only. signature: text of FILE.sig (view, as long as the result) or NULL; file: its name,
