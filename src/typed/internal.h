@@ -10,11 +10,16 @@
  *   write.c        cells and guest memory -> JSON or raw bytes
  *   flat.c         cells <-> core values
  *   call.c         the order of things in one call
+ *   words.c        words of a command line -> JSON
+ *   describe.c     what a function takes, for documents: examples, schemas
+ *   sidecar.c      FILE.sig beside FILE.wasm
+ *   path.c         where in a value something is wrong
  *
  * A cell is the memory of one value by the layout of typed.h, in the host or in a guest.
  */
 #pragma once
 #include "typed/typed.h"
+#include <stdarg.h>
 #include <string.h>
 
 #define TYPED_SIGNATURE_MAX (64 * 1024)          /* bytes of FILE.sig */
@@ -179,7 +184,9 @@ static inline void typed_path_push(struct typed_path *path, struct rt_text name,
     path->steps[path->depth].name = name;
     path->steps[path->depth++].index = index;
 }
-void typed_path_write(const struct typed_path *path, struct buf *out);
+/* The path, and right behind it what is wrong there. Always false. */
+bool typed_path_fail(const struct typed_path *path, struct err *err, enum err_code code, u64 at,
+                     const char *format, va_list args) PRINTF_LIKE(5, 0);
 
 /* ---- read.c, write.c ---- */
 

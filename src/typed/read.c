@@ -8,8 +8,6 @@
  */
 #include "base/check.h"
 #include "typed/internal.h"
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #define EXACT_INTEGER ((u64)1 << 53)
@@ -22,35 +20,16 @@ static bool read_value(struct typed_reader *r, const struct typed_type *type, u8
 
 /* ---- messages ---- */
 
-void typed_path_write(const struct typed_path *path, struct buf *out)
-{
-    for (u32 i = 0; i < path->depth; i++) {
-        struct rt_text name = path->steps[i].name;
-        if (name.len == 0) {
-            buf_add_format(out, "[%llu]", (unsigned long long)path->steps[i].index);
-            continue;
-        }
-        buf_add_text(out, i == 0 ? "" : ".");
-        buf_add(out, name.bytes, name.len);
-    }
-}
-
 /* The path, and behind it what is wrong there. */
 static bool fail_at_path(struct typed_reader *r, enum err_code code, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
 static bool fail_at_path(struct typed_reader *r, enum err_code code, const char *format, ...)
 {
-    char text[ERR_TEXT_MAX];
-    struct buf path;
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    typed_path_fail(&r->path, r->json.err, code, r->json.at, format, args);
     va_end(args);
-    buf_init(&path, ERR_TEXT_MAX);
-    typed_path_write(&r->path, &path);
-    err_set(r->json.err, code, r->json.at, "%.*s%s", (int)path.len, path.bytes, text);
-    buf_fini(&path);
     return false;
 }
 

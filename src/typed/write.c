@@ -7,8 +7,6 @@
 #include "base/check.h"
 #include "base/reader.h"
 #include "typed/internal.h"
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #define EXACT_INTEGER ((i64)1 << 53)
@@ -17,21 +15,15 @@
 
 /* ---- messages ---- */
 
-/* "result.x[3]: " and what is wrong there. */
+/* "result.x[3]", and right behind it what is wrong there. */
 static bool fail_result(struct typed_writer *w, const char *format, ...) PRINTF_LIKE(2, 3);
 
 static bool fail_result(struct typed_writer *w, const char *format, ...)
 {
-    char text[160];
-    struct buf path;
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    typed_path_fail(&w->path, w->err, ERR_RESULT, ERR_NO_AT, format, args);
     va_end(args);
-    buf_init(&path, ERR_TEXT_MAX);
-    typed_path_write(&w->path, &path);
-    err_set(w->err, ERR_RESULT, ERR_NO_AT, "%.*s: %s", (int)path.len, path.bytes, text);
-    buf_fini(&path);
     return false;
 }
 
@@ -137,14 +129,14 @@ static bool write_string(struct typed_writer *w, const u8 *cell)
     memcpy(&addr, cell, sizeof addr);
     memcpy(&len, cell + sizeof addr, sizeof len);
     if (len > 0 && rt_memory_view(w->instance, addr, len) == NULL)
-        return fail_result(w, "a string of %u bytes at 0x%x is beyond the memory", len, addr);
+        return fail_result(w, ": a string of %u bytes at 0x%x is beyond the memory", len, addr);
     buf_add_byte(w->out, '"');
     for (u32 at = 0; at < len;) {
         const u8 *text = rt_memory_view(w->instance, addr + at, len - at);
         CHECK(text != NULL);
         size_t piece = piece_len(text, len - at);
         if (!utf8_valid(text, piece))
-            return fail_result(w, "a string of %u bytes at 0x%x is not UTF-8", len, addr);
+            return fail_result(w, ": a string of %u bytes at 0x%x is not UTF-8", len, addr);
         add_text(w->out, text, piece);
         at += (u32)piece;
         if (!check_room(w))
@@ -161,7 +153,7 @@ static bool write_char(struct typed_writer *w, const u8 *cell)
     u32 point;
     memcpy(&point, cell, sizeof point);
     if (point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
-        return fail_result(w, "0x%x is no character", point);
+        return fail_result(w, ": 0x%x is no character", point);
     size_t len = typed_utf8_encode(point, (char *)text);
     buf_add_byte(w->out, '"');
     add_text(w->out, text, len);
@@ -173,7 +165,7 @@ static bool write_enum(struct typed_writer *w, const struct typed_type *type, co
 {
     u64 index = typed_cell_load(cell, type->size);
     if (index >= type->case_count)
-        return fail_result(w, "%llu is no case; there are %u", (unsigned long long)index,
+        return fail_result(w, ": %llu is no case; there are %u", (unsigned long long)index,
                            type->case_count);
     buf_add_json_string(w->out, type->cases[index].bytes, type->cases[index].len);
     return check_room(w);
@@ -190,10 +182,11 @@ static bool take_list(struct typed_writer *w, const struct typed_type *type, con
     if (*count == 0)
         return true;
     if (*addr % type->element->align != 0)
-        return fail_result(w, "a list of %u elements has the misaligned address 0x%x", *count,
+        return fail_result(w, ": a list of %u elements has the misaligned address 0x%x", *count,
                            *addr);
     if (rt_memory_view(w->instance, *addr, (u64)*count * type->element->size) == NULL)
-        return fail_result(w, "a list of %u elements at 0x%x is beyond the memory", *count, *addr);
+        return fail_result(w, ": a list of %u elements at 0x%x is beyond the memory", *count,
+                           *addr);
     return true;
 }
 
@@ -297,7 +290,7 @@ static bool write_fields(struct typed_writer *w, const struct typed_type *type, 
 static bool write_option(struct typed_writer *w, const struct typed_type *type, const u8 *cell)
 {
     if (cell[0] > 1)
-        return fail_result(w, "an option says %u, neither none (0) nor some (1)", cell[0]);
+        return fail_result(w, ": an option says %u, neither none (0) nor some (1)", cell[0]);
     if (cell[0] == 1)
         return typed_write_value(w, type->element, cell + type->fields[1].at);
     buf_add_text(w->out, "null");
