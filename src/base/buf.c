@@ -81,13 +81,6 @@ void buf_add_u64(struct buf *buf, u64 number)
     buf_add(buf, digits + at, sizeof digits - at);
 }
 
-void buf_add_i64(struct buf *buf, i64 number)
-{
-    if (number < 0)
-        buf_add_byte(buf, '-');
-    buf_add_u64(buf, number < 0 ? 0 - (u64)number : (u64)number);
-}
-
 void buf_add_format(struct buf *buf, const char *format, ...)
 {
     va_list args, again;

@@ -26,7 +26,6 @@ void buf_add(struct buf *buf, const void *bytes, size_t len);
 void buf_add_byte(struct buf *buf, u8 byte);
 void buf_add_text(struct buf *buf, const char *text);
 void buf_add_u64(struct buf *buf, u64 number); /* decimal; much cheaper than buf_add_format */
-void buf_add_i64(struct buf *buf, i64 number);
 void buf_add_format(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* The text between quotes as a JSON string: quotes, escapes, and bytes that are no UTF-8 as
