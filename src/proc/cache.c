@@ -77,7 +77,7 @@ static bool check_folder(const char *path, struct err *err)
 
 static bool read_key(const char *path, struct digest *key)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK); /* not for a pipe */
     if (fd < 0)
         return false;
     struct stat st;

@@ -184,6 +184,22 @@ static void without_a_home_a_temporary_folder_serves(void **state)
     assert_int_equal(access(path, F_OK), -1);
 }
 
+static void a_pipe_is_no_key(void **state)
+{
+    (void)state;
+    struct proc_cache cache;
+    struct err err = {0};
+    char folder[PROC_PATH_MAX], path[PROC_PATH_MAX];
+    path_in_root(folder, "pipe");
+    path_in_root(path, "pipe/mac.key");
+    assert_int_equal(mkdir(folder, 0700), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_false(proc_cache_open(&cache, folder, &err)); /* nobody waits for a writer */
+    assert_string_equal(strstr(err.text, "mac.key"), "mac.key is damaged; remove it and try again");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 static int make_root(void **state)
 {
     (void)state;
@@ -209,6 +225,7 @@ int main(void)
         cmocka_unit_test(a_foreign_folder_is_refused),
         cmocka_unit_test(a_full_disk_is_left_with_the_key),
         cmocka_unit_test(without_a_home_a_temporary_folder_serves),
+        cmocka_unit_test(a_pipe_is_no_key),
     };
     return cmocka_run_group_tests(tests, make_root, remove_root);
 }
