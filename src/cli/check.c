@@ -1,6 +1,7 @@
 /*
  * cli/check.c -- `weir check`: whatever would keep modules from being served, a line each.
  */
+#include "base/text.h"
 #include "cli/internal.h"
 #include "server/describe.h"
 #include <inttypes.h>
@@ -13,7 +14,8 @@
 
 struct check {
     const struct cli_options *options;
-    const char *path; /* of the module being checked */
+    const char *path;          /* of the module being checked, */
+    char shown[PROC_PATH_MAX]; /* and as lines show it */
     u32 errors;       /* of it */
     int status;
     struct buf out;
@@ -26,7 +28,7 @@ static void add_finding(struct check *check, const char *level, const char *code
 {
     struct buf *out = &check->out;
     if (!check->options->json) {
-        buf_add_format(out, "%s: %s: %s", check->path, level, text);
+        buf_add_format(out, "%s: %s: %s", check->shown, level, text);
         if (at != ERR_NO_AT)
             buf_add_format(out, " (at offset 0x%" PRIx64 ")", at);
         buf_add_byte(out, '\n');
@@ -45,9 +47,9 @@ static void add_error(struct check *check, const struct err *err)
 {
     bool is_unknown = err->code == ERR_SYSTEM || err->code == ERR_COMPILE;
     const char *text = err->text;
-    size_t path_len = strlen(check->path);
-    if (strncmp(text, check->path, path_len) == 0 && strncmp(text + path_len, ": ", 2) == 0)
-        text += path_len + 2; /* the line begins with it anyway */
+    size_t shown_len = strlen(check->shown);
+    if (strncmp(text, check->shown, shown_len) == 0 && strncmp(text + shown_len, ": ", 2) == 0)
+        text += shown_len + 2; /* the line begins with it anyway */
     check->errors += 1;
     if (check->status != STATUS_REFUSED)
         check->status = is_unknown ? STATUS_UNKNOWN : STATUS_REFUSED;
@@ -144,6 +146,8 @@ static void check_file(struct check *check, int index)
     struct cli_look look;
     struct err err = {0};
     check->path = check->options->rest[index];
+    snprintf(check->shown, sizeof check->shown, "%s", check->path);
+    text_make_plain(check->shown, strlen(check->shown));
     check->errors = 0;
     if (cli_look_init(&look, check->options, check->path, &err)) {
         check_name(check, index, &look.arena);

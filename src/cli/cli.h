@@ -40,8 +40,9 @@ typedef int cli_command(const struct cli_options *options);
 MUST_CHECK bool cli_options_read(struct cli_options *out, const char *command, int argc,
                                  char **argv, bool *wants_help, struct err *err);
 
-/* Usage, options and limits of a command, to standard output. */
-void cli_help_print(const char *command);
+/* Usage, options and limits of a command, to standard output. Returns the exit status, as cli_print
+ * does. */
+int cli_help_print(const char *command);
 
 /* "weir: TEXT (at offset 0x..)" to standard error; returns the exit status of the error. */
 int cli_fail(const struct err *err);

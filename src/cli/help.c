@@ -192,7 +192,7 @@ static void add_command(const struct cli_command_row *command, struct buf *out)
     }
 }
 
-void cli_help_print(const char *command)
+int cli_help_print(const char *command)
 {
     const struct cli_command_row *row = command == NULL ? NULL : cli_command_find(command);
     struct buf out;
@@ -201,8 +201,9 @@ void cli_help_print(const char *command)
         add_overview(&out);
     else
         add_command(row, &out);
-    fwrite(out.bytes, 1, out.len, stdout);
+    int status = cli_print(&out);
     buf_fini(&out);
+    return status;
 }
 
 static bool check_words(const struct cli_options *options, struct err *err)

@@ -25,10 +25,8 @@ static int run_command(const struct cli_command_row *command, int argc, char **a
     bool wants_help;
     if (!cli_options_read(&options, command->name, argc, argv, &wants_help, &err))
         return cli_fail(&err);
-    if (wants_help) {
-        cli_help_print(command->name);
-        return 0;
-    }
+    if (wants_help)
+        return cli_help_print(command->name);
     return command->run(&options);
 }
 

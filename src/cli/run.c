@@ -273,9 +273,12 @@ static bool run_file(const struct cli_options *options, int *status, struct err 
               load_and_call(run, &artifact, &cache.mac_key, err);
     *status = run->has_trapped ? err_code_exit(ERR_TRAP) : (int)(run->exit_code & 0xff);
     if (ok && run->output.len > 0) {
-        if (!run->has_trapped)
+        if (run->has_trapped) {
+            fwrite(run->output.bytes, 1, run->output.len, stderr);
+        } else {
             buf_add_byte(&run->output, '\n');
-        fwrite(run->output.bytes, 1, run->output.len, run->has_trapped ? stderr : stdout);
+            *status = cli_print(&run->output);
+        }
     }
     run_fini(run);
     free(run);

@@ -76,6 +76,29 @@ class Inspect(unittest.TestCase):
         with Server(*names, options=("--workers", "1")):
             pass
 
+    def test_a_line_is_a_line_whatever_the_file_is_called(self):
+        with tempfile.TemporaryDirectory(prefix="weir-inspect-") as folder:
+            bad, good = (os.path.join(folder, name) for name in ("a\nb\x1b[2J.wasm", "\x1b[m.wasm"))
+            with open(bad, "wb") as file:
+                file.write(b"no module")
+            os.symlink(os.path.abspath(guest("hello")), good)
+            plain = [path.replace("\n", "?").replace("\x1b", "?") for path in (bad, good)]
+            self.assertEqual(weir("check", bad, good, status=3), (
+                f"{plain[0]}: error: no WebAssembly module: magic header not found"
+                " (at offset 0x0)\n"
+                f"{plain[1]}: error: the file's name becomes part of the URL; use letters, digits"
+                " and ._-\n"))
+
+    def test_what_cannot_be_printed_is_no_success(self):
+        hello = guest("hello")
+        with open("/dev/full", "wb") as full:
+            for words in (("check", hello), ("inspect", hello), ("version",), ("help", "run"),
+                          ("run", "--help"), ("run", hello, "--invoke", "add", "1", "2")):
+                done = subprocess.run([WEIR, *words], stdout=full, stderr=subprocess.PIPE,
+                                      check=False, timeout=PATIENCE_S)
+                self.assertEqual((done.returncode, done.stderr), (
+                    1, b"weir: cannot write to standard output: No space left on device\n"), words)
+
 
 if __name__ == "__main__":
     unittest.main()
