@@ -16,7 +16,7 @@ struct check {
     const struct cli_options *options;
     const char *path;          /* of the module being checked, */
     char shown[PROC_PATH_MAX]; /* and as lines show it */
-    u32 errors;       /* of it */
+    u32 errors;                /* of it */
     int status;
     struct buf out;
 };
