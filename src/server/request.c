@@ -92,18 +92,18 @@ static void refuse_path(struct server_request *r, struct http_text path)
 {
     const struct endpoint *nearest[NEAREST_MAX];
     u32 count = server_endpoint_nearest(&r->worker->table, path, nearest, NEAREST_MAX);
-    int len = (int)min_u64(path.len, 100);
-    if (count > 0)
-        err_set(&r->err, ERR_NOT_FOUND, ERR_NO_AT, "no endpoint %.*s; did you mean %s%s%s%s%s?",
-                len, path.bytes, nearest[0]->path,
-                count == 3   ? ", "
-                : count == 2 ? " or "
-                             : "",
-                count > 1 ? nearest[1]->path : "", count > 2 ? " or " : "",
-                count > 2 ? nearest[2]->path : "");
-    else
-        err_set(&r->err, ERR_NOT_FOUND, ERR_NO_AT, "no endpoint %.*s; GET / lists all", len,
-                path.bytes);
+    struct buf advice;
+    buf_init(&advice, ERR_TEXT_MAX);
+    for (u32 i = 0; i < count; i++)
+        buf_add_format(&advice, "%s%s",
+                       i == 0          ? "did you mean "
+                       : i + 1 < count ? ", "
+                                       : " or ",
+                       nearest[i]->path);
+    buf_add_text(&advice, count > 0 ? "?" : "GET / lists all");
+    err_set(&r->err, ERR_NOT_FOUND, ERR_NO_AT, "no endpoint %.*s; %.*s",
+            (int)min_u64(path.len, 100), path.bytes, (int)advice.len, advice.bytes);
+    buf_fini(&advice);
     refuse(r);
 }
 
@@ -280,14 +280,16 @@ static void answer_values(struct server_request *r, const union abi_value *resul
 /* The result that a driver has left in r->reply, or its error. */
 static void answer_call(struct server_request *r)
 {
-    struct http_response response = {
-        .status = 200, .content_type = r->wants_raw ? TYPED_RAW_TYPE : JSON, .request_id = r->id};
-    if (typed_returns_raw(r->endpoint->func))
-        response.vary = "Accept";
     if (r->call.err.code != ERR_NONE) {
         answer_error(r, &r->call.err, NULL);
         return;
     }
+    struct http_response response = {
+        .status = 200,
+        .content_type = r->wants_raw ? TYPED_RAW_TYPE : JSON,
+        .vary = typed_returns_raw(r->endpoint->func) ? "Accept" : NULL,
+        .request_id = r->id,
+    };
     if (!r->wants_raw)
         buf_add_byte(&r->reply, '\n');
     count_response(r->worker->board, response.status);
