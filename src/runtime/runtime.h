@@ -241,8 +241,8 @@ void rt_fiber_release(struct rt_fiber **fiber);
 
 /* Prepares a call of a function of instance (which must be on no fiber). In a new instance its
  * start function and its exported `_initialize` run before it; RT_FUNC_NONE: only they. args: as
- * many as the function has parameters; they are copied. user: for rt_fiber_user. Runs nothing yet.
- */
+ * many as the function has parameters; they are copied. user: for rt_instance_user. Runs nothing
+ * yet. */
 void rt_fiber_begin(struct rt_fiber *fiber, struct rt_instance *instance, u32 func,
                     const union abi_value *args, void *user);
 

@@ -317,14 +317,6 @@ struct host_dirent { /* of getdents64 */
     char name[];
 };
 
-static u8 dirent_type(u8 type)
-{
-    switch (type) {
-    case DT_SOCK: return WASI_FILETYPE_SOCKET_STREAM;
-    default: return (u8)wasi_filetype_of((u32)DTTOIF(type));
-    }
-}
-
 /* Appends one entry at used; false: only a part of it fits, and is written if partial. */
 static bool add_dirent(struct wasi_op *op, const struct host_dirent *entry, size_t *used)
 {
@@ -335,7 +327,7 @@ static bool add_dirent(struct wasi_op *op, const struct host_dirent *entry, size
     memcpy(head, &entry->next, sizeof entry->next);
     memcpy(head + 8, &entry->ino, sizeof entry->ino);
     memcpy(head + 16, &name_len, sizeof name_len);
-    head[20] = dirent_type(entry->type);
+    head[20] = (u8)wasi_filetype_of((u32)DTTOIF(entry->type));
     if (need > room && (op->request.flags & WASI_OP_PARTIAL) == 0)
         return false;
     memcpy(out, head, min_u64(room, sizeof head));

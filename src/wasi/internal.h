@@ -5,8 +5,7 @@
 #include "wasi/wasi.h"
 #include <sys/uio.h>
 
-/* --- numbers and layouts of preview 1 ----------------------------------------------------------
- */
+/* ---- numbers and layouts of preview 1 ---- */
 
 enum {
 #define WASI_RIGHT(name, kinds) WASI_RIGHT_BIT_##name,
@@ -28,27 +27,30 @@ enum wasi_filetype {
     WASI_FILETYPE_SOCKET_STREAM,
     WASI_FILETYPE_SYMLINK
 };
-enum wasi_fdflag { /* bits */
-                   WASI_FDFLAG_APPEND = 1,
-                   WASI_FDFLAG_DSYNC = 2,
-                   WASI_FDFLAG_NONBLOCK = 4,
-                   WASI_FDFLAG_RSYNC = 8,
-                   WASI_FDFLAG_SYNC = 16,
-                   WASI_FDFLAGS_ALL = 31
+/* Bits. */
+enum wasi_fdflag {
+    WASI_FDFLAG_APPEND = 1,
+    WASI_FDFLAG_DSYNC = 2,
+    WASI_FDFLAG_NONBLOCK = 4,
+    WASI_FDFLAG_RSYNC = 8,
+    WASI_FDFLAG_SYNC = 16,
+    WASI_FDFLAGS_ALL = 31
 };
-enum wasi_oflag { /* bits */
-                  WASI_OFLAG_CREAT = 1,
-                  WASI_OFLAG_DIRECTORY = 2,
-                  WASI_OFLAG_EXCL = 4,
-                  WASI_OFLAG_TRUNC = 8,
-                  WASI_OFLAGS_ALL = 15
+/* Bits. */
+enum wasi_oflag {
+    WASI_OFLAG_CREAT = 1,
+    WASI_OFLAG_DIRECTORY = 2,
+    WASI_OFLAG_EXCL = 4,
+    WASI_OFLAG_TRUNC = 8,
+    WASI_OFLAGS_ALL = 15
 };
-enum wasi_fstflag { /* bits */
-                    WASI_FSTFLAG_ATIM = 1,
-                    WASI_FSTFLAG_ATIM_NOW = 2,
-                    WASI_FSTFLAG_MTIM = 4,
-                    WASI_FSTFLAG_MTIM_NOW = 8,
-                    WASI_FSTFLAGS_ALL = 15
+/* Bits. */
+enum wasi_fstflag {
+    WASI_FSTFLAG_ATIM = 1,
+    WASI_FSTFLAG_ATIM_NOW = 2,
+    WASI_FSTFLAG_MTIM = 4,
+    WASI_FSTFLAG_MTIM_NOW = 8,
+    WASI_FSTFLAGS_ALL = 15
 };
 #define WASI_LOOKUP_FOLLOW 1u
 enum wasi_whence { WASI_WHENCE_SET, WASI_WHENCE_CUR, WASI_WHENCE_END };
@@ -67,8 +69,7 @@ enum wasi_clock {
 #define WASI_SUB_MAX        56u /* of wasi_unstable */
 #define WASI_EVENT_BYTES    32u
 
-/* --- bounds ------------------------------------------------------------------------------------
- */
+/* ---- bounds ---- */
 
 #define WASI_PATH_MAX  4096u               /* with the final zero */
 #define WASI_IOVS_MAX  1024u               /* of one call */
@@ -77,8 +78,7 @@ enum wasi_clock {
 #define WASI_SUBS_MAX  256u                /* of one poll */
 #define WASI_TEXTS_MAX MIB                 /* arguments and environment */
 
-/* --- fs.c: everything on files that may block, as one request and one function -------------------
- */
+/* ---- fs.c: everything on files that may block, as one request and one function ---- */
 
 enum wasi_op_kind {
 #define WASI_OP(name, field, fds, paths, bytes) WASI_OP_##name,
@@ -118,8 +118,7 @@ size_t wasi_iov_bytes(const struct iovec *iov, u32 count);
 enum wasi_errno wasi_errno_of(int host);
 u32 wasi_filetype_of(u32 mode);
 
-/* --- guest.c: descriptors ------------------------------------------------------------------------
- */
+/* ---- guest.c: descriptors ---- */
 
 enum wasi_fd_kind {
     WASI_FD_FREE,
@@ -234,8 +233,7 @@ typedef u32 host_iiiiiIIii_i(struct rt_instance *, u32, u32, u32, u32, u32, u64,
 #include "wasi/p1.def"
 #undef HOST
 
-/* --- unstable.c: those that the older module had otherwise -------------------------------------
- */
+/* ---- unstable.c: those that the older module had otherwise ---- */
 
 host_iIii_i wasi_unstable_fd_seek;
 host_ii_i wasi_unstable_fd_filestat_get;

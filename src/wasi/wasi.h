@@ -92,8 +92,7 @@ bool wasi_guest_has_exited(const struct wasi_guest *guest, u32 *code);
 
 u32 wasi_guest_fd_count(const struct wasi_guest *guest); /* open descriptors */
 
-/* --- the helper process ------------------------------------------------------------------------
- */
+/* ---- the helper process ---- */
 
 /* Makes a connected SOCK_SEQPACKET descriptor with a new helper at its other end.
  * returns owned: *fd; *pid, which is the process, or 0 if somebody else waits for it. */
