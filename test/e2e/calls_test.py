@@ -70,11 +70,13 @@ class Calls(SharedServer):
                 self.assertIn(words, error["message"])
 
     def test_unknown_paths(self):
-        cases = [("/ad", "/add"), ("/anwser", "/answer"), ("/ADD", "/add"), ("/hafl", "/half")]
-        for path, meant in cases:
+        cases = [("/ad", "did you mean /add?"), ("/anwser", "did you mean /answer?"),
+                 ("/ADD", "did you mean /add or /add64?"), ("/hafl", "did you mean /half?"),
+                 ("/hello/anwser", "did you mean /answer?"), ("/xyz12345", "GET / lists all")]
+        for path, advice in cases:
             status, error = self.server.error(path)
             self.assertEqual((status, error["code"]), (404, "not-found"))
-            self.assertIn(meant, error["message"])
+            self.assertEqual(error["message"], f"no endpoint {path}; {advice}")
         for path in ["/add/", "/add/x", "//add", "/add%00", "/" + "x" * 3000, "/memory", "/malloc",
                      "/other/add", "/%2e%2e/add", "/quite-another-thing"]:
             with self.subTest(path=path[:30]):
