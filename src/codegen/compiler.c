@@ -27,6 +27,9 @@ static void set_llvm_options(void)
         /* Addresses wrap at 32 bits; a counter widened to 64 hides from the vectoriser that they
          * do not (loops that count up to 0 from below). */
         "-indvars-widen-indvars=false",
+        /* A load that was folded into a conditional move would become a branch around it: lost are
+         * traps, those of strict mode too. */
+        "-x86-cmov-converter-force-mem-operand=false",
         /* The scheduler joins every load of a block with every store: for so many at a time. */
         "-dag-maps-huge-region=300",
     };
