@@ -26,6 +26,7 @@ struct facts {
     struct server_offers offers;
     const char *signature_file; /* NULL: there is none */
     struct rt_module *imports_of;
+    u32 missing;                        /* imports that nothing offers */
     const struct server_limits *limits; /* of a call */
 };
 
@@ -51,6 +52,12 @@ static bool read_digest(struct facts *facts, struct err *err)
     return true;
 }
 
+static bool is_offered(struct rt_module *module, u32 index)
+{
+    struct err why = {0};
+    return rt_module_check_import(module, index, &why);
+}
+
 static bool gather(struct facts *facts, struct cli_look *look, const char *path, struct err *err)
 {
     *facts = (struct facts){
@@ -65,6 +72,8 @@ static bool gather(struct facts *facts, struct cli_look *look, const char *path,
     rt_module_describe(look->module, &facts->module);
     facts->is_strict = look->options->compile.strict_traps || facts->module.imports_memory;
     digest_hex(&facts->module.code_key, facts->code_key);
+    for (u32 i = 0; i < rt_module_import_count(look->module); i++)
+        facts->missing += !is_offered(look->module, i);
     if (look->signature.text.bytes != NULL)
         facts->signature_file = look->signature.file;
     return server_describe(look->module, look->signature.text, look->signature.file, &look->arena,
@@ -119,14 +128,13 @@ static void add_table(const struct facts *f, struct buf *out)
 static void add_import(struct rt_module *module, u32 index, struct buf *out)
 {
     struct rt_import_info import;
-    struct err why = {0};
     rt_module_import_describe(module, index, &import);
-    bool is_offered = rt_module_check_import(module, index, &why);
     buf_add_text(out, "  ");
     add_plain(out, import.module);
     buf_add_byte(out, '.');
     add_plain(out, import.field);
-    buf_add_format(out, " %s   %s", import.type, is_offered ? "offered" : "not offered");
+    buf_add_format(out, " %s   %s", import.type,
+                   is_offered(module, index) ? "offered" : "not offered");
     if (import.caller != RT_FUNC_NONE) {
         buf_add_format(out, ", called by func[%u]%s", import.caller,
                        import.caller_name.len > 0 ? " " : "");
@@ -154,7 +162,10 @@ static void write_text(const struct facts *f, struct buf *out)
     buf_add_format(out, "code key    %s\n", f->code_key);
     buf_add_format(out, "compiled    %" PRIu64 " bytes code file, %" PRIu64 " bytes module file\n",
                    f->code_file_bytes, f->module_file_bytes);
-    buf_add_format(out, "imports     %u\n", import_count);
+    buf_add_format(out, "imports     %u", import_count);
+    if (f->missing > 0)
+        buf_add_format(out, ", %u not offered: it cannot be served", f->missing);
+    buf_add_byte(out, '\n');
     for (u32 i = 0; i < import_count; i++)
         add_import(f->imports_of, i, out);
     if (f->signature_file != NULL)
@@ -190,16 +201,14 @@ static void add_json_import(struct rt_module *module, u32 index, struct buf *out
 {
     static const char *const kinds[] = {"function", "table", "memory", "global"};
     struct rt_import_info import;
-    struct err why = {0};
     rt_module_import_describe(module, index, &import);
-    bool is_offered = rt_module_check_import(module, index, &why);
     buf_add_text(out, index == 0 ? "{\"module\":" : ",{\"module\":");
     buf_add_json_string(out, import.module.bytes, import.module.len);
     buf_add_text(out, ",\"name\":");
     buf_add_json_string(out, import.field.bytes, import.field.len);
     add_string(out, ",\"kind\":", kinds[import.kind]);
     add_string(out, ",\"type\":", import.type);
-    buf_add_text(out, is_offered ? ",\"offered\":true" : ",\"offered\":false");
+    buf_add_text(out, is_offered(module, index) ? ",\"offered\":true" : ",\"offered\":false");
     if (import.caller != RT_FUNC_NONE) {
         buf_add_format(out, ",\"caller\":{\"index\":%u,\"name\":", import.caller);
         buf_add_json_string(out, import.caller_name.bytes, import.caller_name.len);

@@ -76,6 +76,17 @@ class Inspect(unittest.TestCase):
         with Server(*names, options=("--workers", "1")):
             pass
 
+    def test_imports_that_nothing_offers_are_counted(self):
+        module = ('(module (import "env" "log" (func)) (import "env" "never" (func))'
+                  ' (import "wasi_snapshot_preview1" "proc_exit" (func (param i32)))'
+                  ' (func (export "f")))')
+        with tempfile.TemporaryDirectory(prefix="weir-inspect-") as folder:
+            path = os.path.join(folder, "needs.wasm")
+            subprocess.run(["wat2wasm", "-", "-o", path], input=module, text=True, check=True)
+            self.assertIn("\nimports     3, 2 not offered: it cannot be served\n",
+                          weir("inspect", path))
+            weir("check", path, status=3)
+
     def test_a_line_is_a_line_whatever_the_file_is_called(self):
         with tempfile.TemporaryDirectory(prefix="weir-inspect-") as folder:
             bad, good = (os.path.join(folder, name) for name in ("a\nb\x1b[2J.wasm", "\x1b[m.wasm"))
