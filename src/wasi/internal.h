@@ -122,7 +122,7 @@ u32 wasi_filetype_of(u32 mode);
 
 enum wasi_fd_kind {
     WASI_FD_FREE,
-    WASI_FD_FILE, /* always ready: regular file, device */
+    WASI_FD_FILE, /* regular file, device */
     WASI_FD_DIR,
     WASI_FD_STREAM, /* pipe, terminal, socket: waits through the loop */
     WASI_FD_CALLER, /* struct wasi_stream */
@@ -139,6 +139,11 @@ struct wasi_fd {
     char *preopen; /* owned; NULL: not preopened */
     struct wasi_stream *stream;
 };
+/* Always ready, and moved by operations of fs.c. */
+static inline bool wasi_fd_is_file(const struct wasi_fd *fd)
+{
+    return fd->kind == WASI_FD_FILE || fd->kind == WASI_FD_DIR;
+}
 struct wasi_guest {
     struct wasi_options options;
     struct wasi_fd *fds;

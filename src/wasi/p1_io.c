@@ -162,8 +162,8 @@ static enum wasi_errno move_piece(struct transfer *t, u64 *done, bool *is_whole)
     if (!buffers_view(&t->buffers, iov, &count))
         return WASI_FAULT;
     size_t asked = wasi_iov_bytes(iov, count);
-    bool is_file = t->fd->kind == WASI_FD_FILE || t->fd->kind == WASI_FD_DIR;
-    enum wasi_errno error = is_file ? move_file(t, iov, count, done) : move_stream(t, done);
+    enum wasi_errno error =
+        wasi_fd_is_file(t->fd) ? move_file(t, iov, count, done) : move_stream(t, done);
     *is_whole = *done == asked;
     return error;
 }
@@ -172,7 +172,7 @@ static enum wasi_errno move_piece(struct transfer *t, u64 *done, bool *is_whole)
  * stream that is read, what is there. */
 static enum wasi_errno transfer_run(struct transfer *t)
 {
-    bool is_file = t->fd->kind == WASI_FD_FILE || t->fd->kind == WASI_FD_DIR;
+    bool is_file = wasi_fd_is_file(t->fd);
     bool is_partial = !is_file && (!t->is_write || (t->fd->flags & WASI_FDFLAG_NONBLOCK) != 0);
     enum wasi_errno error = buffers_check(&t->buffers);
     if (error != WASI_SUCCESS)

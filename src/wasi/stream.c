@@ -97,7 +97,7 @@ bool wasi_stream_is_ready(struct wasi_fd *fd, u32 event, bool *hangup, u64 *byte
 {
     *hangup = false;
     *bytes = 0;
-    if (fd->kind == WASI_FD_FILE || fd->kind == WASI_FD_DIR)
+    if (wasi_fd_is_file(fd))
         return true;
     if (fd->kind == WASI_FD_CALLER)
         return fd->stream->ops->is_ready(fd->stream, event == LOOP_READ ? WASI_IN : WASI_OUT);
