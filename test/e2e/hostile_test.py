@@ -30,9 +30,11 @@ class Hostile(unittest.TestCase):
                 yield hostile.compile_module(hostile.SHAPES[name](), tier, **limits)
 
     def test_some_are_compiled(self):
+        if is_sanitized():
+            self.skipTest("sanitizers need more memory and system calls than the jail allows")
         for name in COMPILED:
             for outcome in self.compile(name):
-                self.assertTrue(outcome.done, outcome.text)
+                self.assertTrue(outcome.done, outcome.text or f"status {outcome.status}")
 
     def test_some_are_refused_by_name(self):
         for name, words in REFUSED.items():
