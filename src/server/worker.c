@@ -224,8 +224,7 @@ static void close_dirs(struct worker *w)
 static void unload_modules(struct worker *w)
 {
     for (u32 i = 0; i < w->table.module_count; i++) {
-        if (w->modules[i].pool != NULL)
-            rt_pool_destroy(&w->modules[i].pool);
+        rt_pool_destroy(&w->modules[i].pool);
         rt_module_release(&w->modules[i].module);
     }
 }

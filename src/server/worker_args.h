@@ -33,7 +33,7 @@ char **worker_args_make(struct arena *arena, u32 index, const char *announce,
 MUST_CHECK bool worker_args_read(int argc, char **argv, struct arena *arena,
                                  struct server_worker_config *config, struct err *err);
 
-/* The secret travels in a sealed memory file. returns owned: a descriptor, -1 for ERR_SYSTEM. */
+/* The secret travels in a memory file. returns owned: a descriptor, -1 for ERR_SYSTEM. */
 int worker_key_file(const struct digest *key, struct err *err);
 
 /* The texts of all signatures, one after the other. returns owned: a descriptor, -1 for ERR_SYSTEM.
