@@ -80,8 +80,9 @@ class Cache(unittest.TestCase):
         if done.returncode == 77 or "unshare" in done.stderr:
             self.skipTest("no mounts here: " + done.stderr.strip())
         self.assertEqual((done.returncode, done.stdout), (0, "28\n"))
-        self.assertRegex(done.stderr, r"(?m)^weir: warning: compiled modules will not be kept: [^\n]*: "
-                                      r"the disk is full or read-only\n$")
+        self.assertRegex(done.stderr,
+                         r"(?m)^weir: warning: compiled modules will not be kept: [^\n]*: "
+                         r"the disk is full or read-only\n$")
 
 
 if __name__ == "__main__":
