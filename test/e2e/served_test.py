@@ -7,7 +7,7 @@ LINES = b"0123456789abcde\n" * 65536
 
 class Served(SharedServer):
     GUESTS = ("served",)
-    OPTIONS = ("--workers", "1", "--cpu-ms", "2000")
+    OPTIONS = ("--workers", "1", "--cpu-ms", "2000", "--wall-ms", "60000")
 
     def get(self, query, path="/", method="GET", **options):
         return self.server.request(method, f"{path}?{query}", **options)
