@@ -26,7 +26,7 @@
 #define CPU_S_DEFAULT    600
 #define PROGRESS_NS      ((u64)500000000)
 #define MEMORY_DEFAULT   ((u64)8 << 30)
-#define MARGIN_MS        1000 /* beyond the time limit: for the compiler to meet its own first */
+#define MARGIN_MS        500 /* beyond the time limit: for the compiler to meet its own first */
 #define ROOM_FACTOR      8 /* bytes of disk that a compile may take, for each byte of the module */
 #define ROOM_BYTES       (4 * MIB)
 #define LAST_MS          1000 /* for a compiler that ended the conversation to end itself */

@@ -9,7 +9,8 @@
  *                                                              "trap KIND GUEST-ADDRESS"
  *   times N NAME ARG...  N calls, each in a fresh instance: the last one's answer, and how many of
  *                        them ended otherwise                  "trap KIND GUEST-ADDRESS, OTHERS"
- *   drive NAME ARG...    the same call made by host code on the fiber
+ *   drive NAME ARG...    the same call made by host code on the fiber; then guests may import
+ *                        edge.call_back(i32) -> i32, which calls their export `bounce`
  *   global NAME          of the instance of the last call      "global BITS"
  *   canaries             of the pages around memory 0          "canaries COUNT, DAMAGED"
  *   process              what the process holds                "process KIB MAPPINGS DESCRIPTORS"
@@ -43,7 +44,7 @@ struct edges {
 struct call {
     u32 func;
     union abi_value args[ARGS_MAX];
-    bool is_done, has_trapped;
+    bool is_driven, is_done, has_trapped;
     char answer[128];
 };
 
@@ -126,7 +127,7 @@ static void finish(void *arg, const struct sched_result *result)
     else
         snprintf(call->answer, sizeof call->answer, "trap %s %" PRIx64, result->trap->code,
                  result->trap->fault_addr);
-    if (result->trap == NULL && result->results != NULL)
+    if (result->trap == NULL && !call->is_driven)
         snprintf(call->answer, sizeof call->answer, "return %" PRIx64, result->results[0].u64);
 }
 
@@ -135,6 +136,19 @@ static void drive(struct rt_instance *instance, void *arg)
     struct call *call = arg;
     rt_driver_call(instance, call->func, call->args);
 }
+
+/* A host function that calls the guest again, on the same stack. */
+static u32 call_back(struct rt_instance *instance, u32 value)
+{
+    const struct edges *e = sched_task_guest(sched_task_of(instance));
+    const struct rt_export *bounce = rt_module_export_find(e->module, "bounce", strlen("bounce"));
+    union abi_value values[1] = {{.u32 = value}};
+    rt_driver_call(instance, bounce->index, values);
+    return values[0].u32;
+}
+
+static const struct rt_host_func hosts[] = {
+    {"edge", "call_back", "i_i", "value", 0, (rt_host_code *)call_back}};
 
 static bool make_instance(struct edges *e, bool is_fresh, struct err *err)
 {
@@ -159,9 +173,11 @@ static bool run_call(struct edges *e, struct call *call, bool is_fresh, bool is_
                                      .args = args,
                                      .driver = is_driven ? drive : NULL,
                                      .driver_arg = call,
+                                     .guest = is_driven ? e : NULL,
                                      .done = finish,
                                      .arg = call};
     call->is_done = false;
+    call->is_driven = is_driven;
     if (!sched_start(e->harness.sched, &start, &task, err))
         return false;
     while (!call->is_done)
@@ -244,6 +260,7 @@ static bool begin(struct edges *e, char **argv, struct err *err)
     if (!harness_open(&e->harness, argv[1], &engine, NULL, err))
         return false;
     wasi_host_add(e->harness.engine);
+    rt_engine_add_host(e->harness.engine, hosts, COUNT_OF(hosts));
     return harness_load(&e->harness, argv[4], &options, &e->module, err) &&
            rt_pool_create(&e->pool, e->module, 1, err);
 }

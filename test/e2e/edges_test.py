@@ -99,6 +99,12 @@ def stack_module():
 
 
 FRAMES = [1, 3, 8, 30, 200, 2000]
+# Guest and host call each other, as long as there is stack; or `depth` times.
+BOUNCE = """(module (import "edge" "call_back" (func $back (param i32) (result i32)))
+  (func (export "bounce") (param i32) (result i32)
+    (if (result i32) (i32.eq (local.get 0) (i32.const 1))
+      (then (i32.const 7))
+      (else (i32.add (call $back (i32.sub (local.get 0) (i32.const 1))) (i32.const 1))))))"""
 START = "(module (func $f (call $f) (call $f)) (start $f) (func (export \"x\")))"
 
 
@@ -210,6 +216,17 @@ class Stack(unittest.TestCase):
                     want = ENDERS.get(rows[row][1], EXHAUSTED)
                     self.assertEqual(answer, f"{want} -, 0", rows[row][1])
                 self.check_held(answers[len(rows)], answers[-1])
+
+    def test_recursion_of_guest_and_host(self):
+        for tier in ("quick", "best"):
+            with self.subTest(tier), tempfile.TemporaryDirectory() as folder:
+                edges = Edges(folder, BOUNCE, tier, "lax")
+                answers = edges.ask(["drive bounce 20"] + ["drive bounce 0", "new"] * 100 +
+                                    ["process"] + ["drive bounce 0", "new"] * 5000 + ["process"])
+                self.assertEqual(answers[0], "return 1a")
+                for answer in answers[1:201:2] + answers[202:-1:2]:
+                    self.assertEqual(answer, f"{EXHAUSTED} -")
+                self.check_held(answers[201], answers[-1])
 
     def test_recursion_in_a_start_function(self):
         with tempfile.TemporaryDirectory() as folder:
