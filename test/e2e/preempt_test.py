@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Preemption storm: programs interrupted every 50 to 100 us compute what they compute in peace.
 
-WEIR_STORM_REDIRECTS says how many times guests are taken off the processor: a million where gcc built
-Weir (test/e2e/CMakeLists.txt), 100,000 elsewhere.
+WEIR_STORM_REDIRECTS says how many times guests are taken off the processor: a million where gcc
+built Weir (test/e2e/CMakeLists.txt), 100,000 elsewhere, ten million in script/test --full.
 """
 import glob
 
