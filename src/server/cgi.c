@@ -107,7 +107,7 @@ bool server_cgi_variables(struct buf *out, const struct server_cgi_request *from
     add_text(out, "SERVER_PROTOCOL", request->minor == 0 ? "HTTP/1.0" : "HTTP/1.1");
     add_server(out, http_request_field(request, from->head, "host"));
     add_text(out, "REQUEST_METHOD", http_method_text(request->method));
-    add_text(out, "SCRIPT_NAME", from->script_name);
+    add(out, "SCRIPT_NAME", from->script_name.bytes, from->script_name.len);
     if (!add_path(out, from->path, err))
         return false;
     add(out, "QUERY_STRING", query.bytes, query.len);

@@ -170,8 +170,8 @@ void server_request_log(const struct server_request *r, int status, u64 out_byte
 struct server_cgi_request {
     const struct http_request *request;
     const void *head;
-    const char *script_name; /* the part of the path that names the program, as it came */
-    struct http_text path;   /* the rest of it, as it came */
+    struct http_text script_name; /* the part of the path that names the program, as it came */
+    struct http_text path;        /* the rest of it, as it came */
     const char *client, *id;
 };
 /* Appends "NAME=VALUE", each zero-terminated. errors: ERR_HTTP_MALFORMED (a NUL in the path),

@@ -1,7 +1,6 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "server/internal.h"
-#include <stdio.h>
 #include <string.h>
 
 #define JSON          "application/json"
@@ -111,16 +110,14 @@ static void refuse_path(struct server_request *r, struct http_text path)
 static bool route_program(struct server_request *r, const struct http_request *request,
                           const void *head, struct http_text path)
 {
-    char script[HTTP_MAX_REQUEST_LINE];
     size_t script_len;
     r->module = server_program_find(&r->worker->table, path, &script_len);
     if (r->module == NULL)
         return false;
-    snprintf(script, sizeof script, "%.*s", (int)script_len, path.bytes);
     const struct server_cgi_request from = {
         .request = request,
         .head = head,
-        .script_name = script,
+        .script_name = {path.bytes, script_len},
         .path = {path.bytes + script_len, path.len - script_len},
         .client = server_conn_client(r->conn),
         .id = r->id,
