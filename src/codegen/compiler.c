@@ -120,7 +120,7 @@ static bool write_part(struct cg *cg, const struct wasm_module *wasm, struct cg_
 static void report_progress(const struct cg *cg, const struct wasm_module *wasm, u32 done)
 {
     if (cg->progress != NULL)
-        cg->progress(cg->progress_arg, done, wasm->func_count - wasm->func_import_count);
+        cg->progress(cg->progress_arg, done, cg_defined_count(wasm));
 }
 
 bool cg_code_write(struct cg *cg, const struct wasm_module *wasm, struct cg_options options,
