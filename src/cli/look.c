@@ -32,18 +32,12 @@ void cli_look_fini(struct cli_look *look)
     arena_fini(&look->arena);
 }
 
-static bool has_func(const struct cli_look *look, const char *name)
-{
-    const struct rt_export *found = rt_module_export_find(look->module, name, strlen(name));
-    return found != NULL && found->kind == RT_EXTERN_FUNC && found->type->param_count == 0 &&
-           found->type->result_count == 0;
-}
-
 enum cli_kind cli_look_kind(const struct cli_look *look)
 {
-    if (has_func(look, "_start"))
+    if (rt_module_entry_find(look->module, "_start") != NULL)
         return CLI_KIND_PROGRAM;
-    return has_func(look, "_initialize") ? CLI_KIND_REACTOR : CLI_KIND_LIBRARY;
+    return rt_module_entry_find(look->module, "_initialize") != NULL ? CLI_KIND_REACTOR
+                                                                     : CLI_KIND_LIBRARY;
 }
 
 const char *cli_kind_text(enum cli_kind kind)

@@ -149,14 +149,11 @@ static bool fail_export(const struct run *run, const char *name, struct err *err
     return false;
 }
 
-/* A program's entry takes and returns nothing. */
 static bool find_start(struct run *run, struct err *err)
 {
-    run->func = rt_module_export_find(run->module, "_start", strlen("_start"));
-    if (run->func != NULL && run->func->kind == RT_EXTERN_FUNC &&
-        run->func->type->param_count == 0 && run->func->type->result_count == 0)
-        return true;
-    return err_set(err, ERR_USAGE, ERR_NO_AT,
+    run->func = rt_module_entry_find(run->module, "_start");
+    return run->func != NULL ||
+           err_set(err, ERR_USAGE, ERR_NO_AT,
                    "%s is no program, it exports no _start; name a function: --invoke EXPORT",
                    run->options->rest[0]);
 }

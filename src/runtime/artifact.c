@@ -193,3 +193,11 @@ void rt_module_describe(const struct rt_module *module, struct rt_module_info *o
         out->table_max = elements.max;
     }
 }
+
+const struct rt_export *rt_module_entry_find(const struct rt_module *module, const char *name)
+{
+    const struct rt_export *found = rt_module_export_find(module, name, strlen(name));
+    bool fits = found != NULL && found->kind == RT_EXTERN_FUNC && found->type->param_count == 0 &&
+                found->type->result_count == 0;
+    return fits ? found : NULL;
+}

@@ -118,6 +118,10 @@ const struct rt_export *rt_module_exports(const struct rt_module *module, u32 *c
 const struct rt_export *rt_module_export_find(const struct rt_module *module, const char *name,
                                               size_t name_len);
 
+/* The exported function of this name that takes and returns nothing, or NULL: what a module is
+ * started by (`_start` makes it a program, `_initialize` a reactor). */
+const struct rt_export *rt_module_entry_find(const struct rt_module *module, const char *name);
+
 /* Are all imports offered by the host functions added so far, with the right types?
  * errors: ERR_LINK, naming import, type, the function that calls it, and remedy. */
 MUST_CHECK bool rt_module_check_imports(struct rt_module *module, struct err *err);

@@ -9,7 +9,7 @@ bool server_describe(struct rt_module *module, struct rt_text signature, const c
                      struct arena *arena, struct server_offers *out, struct err *err)
 {
     struct served_module served = {
-        .name = "", .module = module, .program = server_program_of(module)};
+        .name = "", .module = module, .program = rt_module_entry_find(module, "_start")};
     struct endpoint_table table;
     struct buf text;
     if (!typed_module_make(&served.typed, module, signature, file, arena, err))

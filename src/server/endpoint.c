@@ -72,14 +72,6 @@ static const char *endpoint_path(const struct served_module *module, struct rt_t
     return text;
 }
 
-const struct rt_export *server_program_of(const struct rt_module *module)
-{
-    const struct rt_export *start = rt_module_export_find(module, "_start", strlen("_start"));
-    bool fits = start != NULL && start->type != NULL && start->type->param_count == 0 &&
-                start->type->result_count == 0;
-    return fits ? start : NULL;
-}
-
 void server_endpoints_make(struct endpoint_table *table, struct served_module *modules,
                            u32 module_count, struct arena *arena)
 {

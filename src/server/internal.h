@@ -51,9 +51,6 @@ struct endpoint_table {
     u32 module_count, count;
 };
 
-/* `_start`, if the module is a program, else NULL: WASI calls it a command. */
-const struct rt_export *server_program_of(const struct rt_module *module);
-
 /* Lists the endpoints of modules that are loaded and typed. views: the modules; memory: arena. */
 void server_endpoints_make(struct endpoint_table *table, struct served_module *modules,
                            u32 module_count, struct arena *arena);

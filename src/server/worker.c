@@ -192,7 +192,7 @@ static bool load_modules(struct worker *w, struct err *err)
             !type_module(w, module, from, err) ||
             !rt_pool_create(&module->pool, module->module, (u32)w->limits->instances, err))
             return err_context(err, "%s", from->name);
-        module->program = server_program_of(module->module);
+        module->program = rt_module_entry_find(module->module, "_start");
         module->prints = imports_fd_write(module->module);
     }
     return true;
