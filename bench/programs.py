@@ -6,13 +6,11 @@ instance. bench/programs/server.js does the same in Node's http server, one proc
 requests. wrk posts bodies over keep-alive connections; the servers take turns.
 """
 import os
-import re
 import sys
 import tempfile
 
 from common import ROOT, WEIR, WORK, call, machine, publish, table
-from requests import cpu_seconds
-from typed import Server, milliseconds
+from servers import Server
 
 SIZES = (("1 KiB", 1 << 10), ("1 MiB", 1 << 20))
 CONNECTIONS = 8
@@ -32,19 +30,6 @@ def write_script(folder, size):
     return path
 
 
-def load(server, script, size, seconds):
-    before = cpu_seconds(server.process.pid)
-    output = call(["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "30s",
-                   "--latency", "-s", script, server.url + "/"])
-    used = cpu_seconds(server.process.pid) - before
-    if "Non-2xx" in output or "Socket errors" in output:
-        sys.exit(f"{server.name}: requests failed\n{output}")
-    count = max(1, int(re.search(r"(\d+) requests in", output).group(1)))
-    rate = float(re.search(r"Requests/sec:\s*([\d.]+)", output).group(1))
-    return [f"{rate:.0f}", f"{used / count * 1e6:.0f}", f"{size * count / used / 1e6:.0f}",
-            f"{milliseconds(output, 50):.2f}", f"{milliseconds(output, 99):.2f}"]
-
-
 def main():
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     os.makedirs(WORK, exist_ok=True)
@@ -60,9 +45,12 @@ def main():
             script = write_script(folder, size)
             for name, command in commands.items():
                 with Server(name, command) as server:
-                    load(server, script, size, 2)
-                    row = load(server, script, size, seconds)
-                    rows.append([f"{name}, {text}", *row, f"{server.peak_mib():.0f}"])
+                    server.load("/", script, CONNECTIONS, 2)
+                    load = server.load("/", script, CONNECTIONS, seconds)
+                    rows.append([f"{name}, {text}", f"{load.rate:.0f}",
+                                 f"{load.cpu_s / load.count * 1e6:.0f}",
+                                 f"{size * load.count / load.cpu_s / 1e6:.0f}",
+                                 f"{load.p50:.2f}", f"{load.p99:.2f}", f"{server.peak_mib():.0f}"])
     head = ["server, body", "requests/s", "CPU us a request", "body MB per CPU second", "p50 ms",
             "p99 ms", "peak MiB"]
     publish("programs", f"{machine()}; {CONNECTIONS} connections, {seconds} s; wrk and the server "

@@ -8,16 +8,13 @@ instance a request, and the same in Node's http server (bench/typed/server.js); 
 import json
 import os
 import random
-import re
 import shutil
 import struct
-import subprocess
 import sys
 import tempfile
-import time
 
 from common import BIN, ROOT, WASM_FLAGS, WEIR, WORK, call, machine, publish, table
-from requests import cpu_seconds, processes
+from servers import Server
 
 COUNT = 1_000_000
 CONNECTIONS = 2
@@ -63,57 +60,11 @@ def write_bodies(folder):
     return scripts
 
 
-class Server:
-    """A running server; stopped at the end of its with block."""
-
-    def __init__(self, name, command):
-        self.name, self.command = name, command
-
-    def __enter__(self):
-        # pylint: disable=consider-using-with
-        self.log = tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL,
-                                        stderr=self.log)
-        for _ in range(600):
-            self.log.seek(0)
-            match = re.search(r"listening on (http://\S+)\n", self.log.read())
-            if match:
-                self.url = match.group(1)
-                return self
-            time.sleep(0.1)
-        self.__exit__()
-        sys.exit(f"{self.name} did not start")
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.wait()
-        self.log.close()
-
-    def peak_mib(self):
-        total = 0
-        for pid in processes(self.process.pid):
-            with open(f"/proc/{pid}/status", encoding="utf-8") as file:
-                total += int(re.search(r"VmHWM:\s+(\d+)", file.read()).group(1))
-        return total / 1024
-
-
-def milliseconds(output, percent):
-    value, unit = re.search(rf"{percent}%\s+([\d.]+)(us|ms|s)", output).groups()
-    return float(value) * {"us": 1e-3, "ms": 1, "s": 1e3}[unit]
-
-
-def load(server, name, script, size, seconds):
-    before = cpu_seconds(server.process.pid)
-    output = call(["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "30s",
-                   "--latency", "-s", script, f"{server.url}/{name}"])
-    used = cpu_seconds(server.process.pid) - before
-    if "Non-2xx" in output or "Socket errors" in output:
-        sys.exit(f"{server.name}: requests failed\n{output}")
-    count = max(1, int(re.search(r"(\d+) requests in", output).group(1)))
-    rate = float(re.search(r"Requests/sec:\s*([\d.]+)", output).group(1))
-    return [f"{server.name}, {'raw' if name == 'dot_halves' else 'JSON'}", f"{rate:.1f}",
-            f"{used / count * 1000:.2f}", f"{size * count / used / 1e6:.0f}",
-            f"{milliseconds(output, 50):.1f}", f"{milliseconds(output, 99):.1f}"]
+def row(server, name, size, load):
+    return [f"{server.name}, {'raw' if name == 'dot_halves' else 'JSON'}", f"{load.rate:.1f}",
+            f"{load.cpu_s / load.count * 1000:.2f}",
+            f"{size * load.count / load.cpu_s / 1e6:.0f}", f"{load.p50:.1f}", f"{load.p99:.1f}",
+            f"{server.peak_mib():.0f}"]
 
 
 def over_http(seconds):
@@ -130,9 +81,9 @@ def over_http(seconds):
             ]
             for server in servers:
                 with server:
-                    load(server, name, script, size, 2)
-                    row = load(server, name, script, size, seconds)
-                    rows.append(row + [f"{server.peak_mib():.0f}"])
+                    server.load("/" + name, script, CONNECTIONS, 2)
+                    load = server.load("/" + name, script, CONNECTIONS, seconds)
+                    rows.append(row(server, name, size, load))
     return table(["server, body", "requests/s", "CPU ms a request", "body MB per CPU second",
                   "p50 ms", "p99 ms", "peak MiB"], rows)
 
