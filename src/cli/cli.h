@@ -4,8 +4,8 @@
  */
 #pragma once
 #include "base/err.h"
+#include "config/config.h"
 #include "proc/compile.h"
-#include "server/worker.h"
 
 #define CLI_LIST_MAX 256
 
@@ -15,14 +15,14 @@ struct cli_list { /* the values of an option that may be given more than once */
 };
 /* What a command line says; each command knows its own part. */
 struct cli_options {
-    const char *address, *invoke, *cache_path;
+    const char *address; /* NULL: nothing is said */
+    const char *invoke, *cache_path;
     u32 workers, repeat;
     struct cli_list dirs, env; /* --dir, --env */
     struct proc_compile_options compile;
-    struct server_limits limits, given; /* given: 0 where the command line says nothing */
-    enum server_log_format log_format;
-    const char *log_path; /* NULL: standard output */
-    char **rest;          /* arguments that are no options, in order */
+    struct config_limits limits, given; /* given: 0 where the command line says nothing */
+    const char *log, *log_path;         /* NULL: nothing is said */
+    char **rest;                        /* arguments that are no options, in order */
     int rest_count;
     bool json;            /* facts for programs */
     bool man, completion; /* of help */

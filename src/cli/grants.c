@@ -33,16 +33,26 @@ static const char *read_env(const char *text, struct arena *arena)
     return both;
 }
 
-bool cli_grants_read(const struct cli_options *options, struct arena *arena,
-                     struct server_grants *out, struct err *err)
+bool cli_grants_read(const struct cli_options *options, const struct config *config,
+                     struct arena *arena, struct server_grants *out, struct err *err)
 {
-    struct server_dir *dirs = arena_array(arena, struct server_dir, CLI_LIST_MAX);
-    const char **env = (const char **)arena_array(arena, const char *, CLI_LIST_MAX);
+    struct config_texts none = {NULL, 0};
+    const struct config_texts *own_dirs = config == NULL ? &none : &config->dirs;
+    const struct config_texts *own_env = config == NULL ? &none : &config->env;
+    u32 dir_count = own_dirs->count + options->dirs.count;
+    u32 env_count = own_env->count + options->env.count;
+    struct server_dir *dirs = arena_array(arena, struct server_dir, dir_count + 1);
+    const char **env = (const char **)arena_array(arena, const char *, env_count + 1);
     CHECK(dirs != NULL && env != NULL);
-    *out = (struct server_grants){.dirs = dirs, .env = env, .dir_count = options->dirs.count};
-    for (u32 i = 0; i < options->dirs.count; i++)
-        if (!read_dir(options->dirs.items[i], arena, &dirs[i], err))
+    *out = (struct server_grants){.dirs = dirs, .env = env, .dir_count = dir_count};
+    for (u32 i = 0; i < dir_count; i++) {
+        const char *text =
+            i < own_dirs->count ? own_dirs->items[i] : options->dirs.items[i - own_dirs->count];
+        if (!read_dir(text, arena, &dirs[i], err))
             return false;
+    }
+    for (u32 i = 0; i < own_env->count; i++)
+        env[out->env_count++] = own_env->items[i];
     for (u32 i = 0; i < options->env.count; i++) {
         const char *variable = read_env(options->env.items[i], arena);
         if (variable != NULL)

@@ -22,10 +22,16 @@ const struct cli_option_row cli_option_rows[] = {
 #define OPTION(commands, name, argument, text) {commands, name, argument, text},
 #include "cli/option.def"
 #undef OPTION
-#define LIMIT(field, option, scale, value, max, commands, text)                                    \
-    {commands, option, "N", text " (" #value ")"},
-#include "server/limits.def"
-#undef LIMIT
+#define UNIT_MS    ", milliseconds"
+#define UNIT_KIB   ", KiB"
+#define UNIT_MIB   ", MiB"
+#define UNIT_COUNT ""
+#define NUMBER(field, where, key, option, unit, value, max, commands, text)                        \
+    {commands, option, "N", text UNIT_##unit " (" #value ")"},
+#define OTHER(field, where, key, shape, example, text)
+#include "config/key.def"
+#undef NUMBER
+#undef OTHER
 };
 const u32 cli_option_count = COUNT_OF(cli_option_rows);
 

@@ -27,7 +27,7 @@ struct facts {
     const char *signature_file; /* NULL: there is none */
     struct rt_module *imports_of;
     u32 missing;                        /* imports that nothing offers */
-    const struct server_limits *limits; /* of a call */
+    const struct config_limits *limits; /* of a call */
 };
 
 static u64 file_size(const char *path)

@@ -6,12 +6,15 @@
  *   manual.c    prints them as manual pages and as a completion script
  *   look.c      loads a module to look at it: inspect.c, check.c
  *   grants.c    what --dir and --env say
+ *   plan.c      what a command line or a weir.toml asks to serve
  */
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
 #include "cli/cli.h"
+#include "config/config.h"
 #include "sched/sched.h"
+#include "server/plan.h"
 #include "typed/typed.h"
 
 struct cli_command_row {
@@ -83,13 +86,30 @@ enum cli_kind {
 enum cli_kind cli_look_kind(const struct cli_look *look);
 const char *cli_kind_text(enum cli_kind kind);
 
-/* serve.c: the path segment a file is served under; memory: arena. */
+/* ---- plan.c ---- */
+
+/* A weir.toml by its name. */
+bool cli_is_config(const char *path);
+
+/* What a command line asks to serve: the files it names, its weir.toml, or that of the current
+ * folder. errors: ERR_USAGE, ERR_SYSTEM. */
+MUST_CHECK bool cli_config_read(const struct cli_options *options, struct arena *arena,
+                                struct config *out, struct err *err);
+
+/* Compiles the modules and reads the files that a configuration names; memory: arena.
+ * errors: those of cli_compile; ERR_SIGNATURE, ERR_SYSTEM, ERR_USAGE. */
+MUST_CHECK bool cli_plan_make(const struct cli_options *options, const struct config *config,
+                              struct proc_cache *cache, struct arena *arena,
+                              struct server_plan *out, struct err *err);
+
+/* The path segment a file is served under; memory: arena. */
 const char *cli_module_name(struct arena *arena, const char *path);
 /* errors: ERR_USAGE, it is no plain part of a URL. */
 MUST_CHECK bool cli_module_name_check(const char *name, const char *path, struct err *err);
 
 /* ---- grants.c ---- */
 
-/* What --dir and --env say; memory: arena and the command line. errors: ERR_USAGE. */
-MUST_CHECK bool cli_grants_read(const struct cli_options *options, struct arena *arena,
-                                struct server_grants *out, struct err *err);
+/* What --dir and --env say, behind what the configuration does (NULL: there is none); memory: arena
+ * and the command line. errors: ERR_USAGE. */
+MUST_CHECK bool cli_grants_read(const struct cli_options *options, const struct config *config,
+                                struct arena *arena, struct server_grants *out, struct err *err);

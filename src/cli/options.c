@@ -1,5 +1,6 @@
 #include "base/text.h"
 #include "cli/internal.h"
+#include "server/scoreboard.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -33,6 +34,13 @@ static bool read_tier(const char *text, enum proc_tier *out, struct err *err)
     return true;
 }
 
+static bool read_log(const char *text, const char **out, struct err *err)
+{
+    enum server_log_format format;
+    *out = text;
+    return server_log_format_read(text, &format, err);
+}
+
 static bool list_add(struct cli_list *list, const char *name, const char *value, struct err *err)
 {
     if (list->count == CLI_LIST_MAX)
@@ -52,7 +60,7 @@ static bool take_option(struct cli_options *o, const char *name, const char *val
     else if (strcmp(name, "log-file") == 0)
         o->log_path = value;
     else if (strcmp(name, "log") == 0)
-        return server_log_format_read(value, &o->log_format, err);
+        return read_log(value, &o->log, err);
     else if (strcmp(name, "strict-traps") == 0)
         o->compile.strict_traps = true;
     else if (strcmp(name, "json") == 0)
@@ -74,8 +82,8 @@ static bool take_option(struct cli_options *o, const char *name, const char *val
     else if (strcmp(name, "env") == 0)
         return list_add(&o->env, name, value, err);
     else
-        return server_limits_set(&o->given, name, value, err) &&
-               server_limits_set(&o->limits, name, value, err);
+        return config_limits_set(&o->given, name, value, err) &&
+               config_limits_set(&o->limits, name, value, err);
     return true;
 }
 
@@ -105,10 +113,8 @@ bool cli_options_read(struct cli_options *out, const char *command, int argc, ch
     const bool is_run = strcmp(command, "run") == 0;
     *wants_help = false;
     *out = (struct cli_options){
-        .address = "127.0.0.1:8080",
         .compile = {.tier = PROC_TIER_BEST},
-        .limits = server_limits_default(),
-        .log_format = SERVER_LOG_TEXT,
+        .limits = config_limits_default(),
         .rest = argv, /* the words that are no options move to the front */
     };
     for (int at = 1; at < argc; at++) {

@@ -72,7 +72,7 @@ static bool call_once(struct run *run, struct err *err)
     struct sched_task *task;
     if (!rt_pool_take(run->pool, &instance, err))
         return false;
-    const struct server_limits *limits =
+    const struct config_limits *limits =
         run->is_program ? &run->options->given : &run->options->limits;
     struct sched_call call = {
         .instance = instance,
@@ -196,7 +196,7 @@ static bool make_guest(struct run *run, struct err *err)
 {
     const struct cli_options *options = run->options;
     struct server_grants grants;
-    if (!cli_grants_read(options, &run->arena, &grants, err))
+    if (!cli_grants_read(options, NULL, &run->arena, &grants, err))
         return false;
     const struct wasi_options wasi = {
         .args = (const char *const *)options->rest,

@@ -14,7 +14,8 @@ static const char *const forbidden_names[] = {
 };
 
 /* Fields that the server writes itself: the program's are left out. */
-static const char *const own_names[] = {"status", "content-length", "date", "weir-request-id"};
+static const char *const own_names[] = {"status", "content-length", "date", "weir-request-id",
+                                        "weir-fallback"};
 
 enum guess { GUESS_HEAD, GUESS_BODY, GUESS_UNKNOWN };
 

@@ -157,11 +157,15 @@ struct http_response {
     const char *content_type; /* NULL: no body */
     enum http_framing framing;
     u64 content_length;
-    const char *request_id; /* weir-request-id */
-    const char *allow;      /* with 405: methods, comma-separated */
-    const char *vary;       /* fields of the request that chose the content */
-    u32 retry_after_s;      /* not 0: Retry-After */
-    const void *head;       /* of the program that answers, NULL: none; and its fields, checked */
+    const char *request_id;   /* weir-request-id */
+    const char *allow;        /* with 405: methods, comma-separated */
+    const char *vary;         /* fields of the request that chose the content */
+    u32 retry_after_s;        /* not 0: Retry-After */
+    const char *fallback;     /* weir-fallback: what answers instead, and why */
+    const char *cache_status; /* of a stored answer. spec: RFC 9211 */
+    bool has_age;
+    u64 age_s;        /* of a stored answer. spec: RFC 9111 section 5.1 */
+    const void *head; /* of the program that answers, NULL: none; and its fields, checked */
     const struct http_field *fields;
     u32 field_count;
     bool keep_alive;

@@ -85,6 +85,13 @@ void http_response_add(struct buf *out, const struct http_response *response)
         buf_add_u64(out, response->retry_after_s);
         buf_add_text(out, "\r\n");
     }
+    if (response->has_age) {
+        buf_add_text(out, "Age: ");
+        buf_add_u64(out, response->age_s);
+        buf_add_text(out, "\r\n");
+    }
+    add_field(out, "Cache-Status", response->cache_status);
+    add_field(out, "weir-fallback", response->fallback);
     add_field(out, "Connection", connection_option(response));
     add_field(out, "weir-request-id", response->request_id);
     buf_add_text(out, "\r\n");

@@ -213,6 +213,8 @@ struct rt_memory {
 };
 MUST_CHECK bool rt_memory_create(struct rt_memory *memory, const struct rt_module *module,
                                  u32 defined, struct err *err);
+/* It grows to at most so many bytes. errors: ERR_LIMIT (it starts with more). */
+MUST_CHECK bool rt_memory_limit(struct rt_memory *memory, u64 max_bytes, struct err *err);
 void rt_memory_destroy(struct rt_memory *memory);
 /* Old size in pages, or UINT64_MAX. spec: core/exec, memory.grow */
 u64 rt_memory_grow(struct rt_memory *memory, u64 delta_pages);

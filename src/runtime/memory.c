@@ -44,24 +44,32 @@ static u8 *reserve(struct rt_engine *engine, struct err *err)
     return reservation;
 }
 
+bool rt_memory_limit(struct rt_memory *memory, u64 max_bytes, struct err *err)
+{
+    if (memory->initial_bytes > max_bytes)
+        return err_set(err, ERR_LIMIT, ERR_NO_AT,
+                       "a memory starts with %llu bytes, the limit is %llu (--memory-mib)",
+                       (unsigned long long)memory->initial_bytes, (unsigned long long)max_bytes);
+    memory->abi.max_pages =
+        min_u64(memory->declared_max, min_u64(max_bytes, 4 * GIB) / ABI_PAGE_BYTES);
+    return true;
+}
+
 bool rt_memory_create(struct rt_memory *memory, const struct rt_module *module, u32 defined,
                       struct err *err)
 {
     const struct rt_memory_type *type = &module->file.memories[defined];
-    u64 limit = module->engine->options.memory_max_bytes;
     u64 initial = type->limits.min * ABI_PAGE_BYTES;
-    if (initial > limit)
-        return err_set(err, ERR_LIMIT, ERR_NO_AT,
-                       "a memory starts with %llu bytes, the limit is %llu (--memory-mib)",
-                       (unsigned long long)initial, (unsigned long long)limit);
+    struct rt_memory limited = {.initial_bytes = initial, .declared_max = type->limits.max};
+    if (!rt_memory_limit(&limited, module->engine->options.memory_max_bytes, err))
+        return false;
     u8 *reservation = reserve(module->engine, err);
     if (reservation == NULL)
         return false;
-    u64 max_pages = min_u64(type->limits.max, min_u64(limit, 4 * GIB) / ABI_PAGE_BYTES);
     *memory = (struct rt_memory){
         .abi = {.base = reservation + ABI_GUARD_BEFORE,
                 .size_bytes = initial,
-                .max_pages = max_pages,
+                .max_pages = limited.abi.max_pages,
                 .page_log2 = 16},
         .reservation = reservation,
         .initial_bytes = initial,

@@ -9,6 +9,7 @@ struct rt_pool {
     struct rt_module *module;  /* retained */
     struct rt_instance *ready; /* fresh ones, the last one given back first: its pages are warm */
     u32 max, taken;
+    u64 memory_max_bytes; /* 0: the engine's limit */
 };
 
 bool rt_pool_create(struct rt_pool **out, struct rt_module *module, u32 max, struct err *err)
@@ -26,6 +27,24 @@ bool rt_pool_create(struct rt_pool **out, struct rt_module *module, u32 max, str
     }
     rt_pool_release(pool, &first);
     *out = pool;
+    return true;
+}
+
+static bool limit_memories(struct rt_instance *instance, u64 max_bytes, struct err *err)
+{
+    for (u32 i = 0; i < instance->module->file.memory_count; i++)
+        if (!rt_memory_limit(&instance->memories[i], max_bytes, err))
+            return false;
+    return true;
+}
+
+bool rt_pool_limit_memory(struct rt_pool *pool, u64 max_bytes, struct err *err)
+{
+    CHECK(pool->taken == 0);
+    for (struct rt_instance *at = pool->ready; at != NULL; at = at->pool_next)
+        if (!limit_memories(at, max_bytes, err))
+            return false;
+    pool->memory_max_bytes = max_bytes;
     return true;
 }
 
@@ -55,6 +74,8 @@ bool rt_pool_take(struct rt_pool *pool, struct rt_instance **out, struct err *er
             return err_set(err, ERR_BUSY, ERR_NO_AT, "all %u instances are in use", pool->max);
         if (!rt_instance_create(&instance, pool->module, NULL, 0, err))
             return false;
+        if (pool->memory_max_bytes > 0)
+            CHECK(limit_memories(instance, pool->memory_max_bytes, NULL)); /* as the first one */
     }
     instance->pool_next = NULL;
     pool->taken++;

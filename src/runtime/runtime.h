@@ -192,6 +192,9 @@ bool rt_global_read(const struct rt_instance *instance, const char *name, union 
  * ERR_TRAP: whatever making the first instance says; it is ready when this returns. */
 MUST_CHECK bool rt_pool_create(struct rt_pool **out, struct rt_module *module, u32 max,
                                struct err *err);
+/* Memories of its instances grow to at most so many bytes. While none is taken.
+ * errors: ERR_LIMIT (they start with more). */
+MUST_CHECK bool rt_pool_limit_memory(struct rt_pool *pool, u64 max_bytes, struct err *err);
 void rt_pool_destroy(struct rt_pool **pool); /* all instances must have been given back */
 
 /* A fresh instance: indistinguishable from a newly created one.

@@ -15,6 +15,7 @@ static const u64 level_ends_ns[] = {
     [LEVEL_1_MS] = 1000000, [LEVEL_10_MS] = 10000000, [LEVEL_100_MS] = 100000000};
 
 #define AGED_NS       ((u64)20000000)           /* see next_task */
+#define POLL_ALL_NS   ((u64)1000000)            /* see sched_turn */
 #define EXACT_FROM_NS level_ends_ns[LEVEL_1_MS] /* see slice_run */
 
 enum task_state { TASK_QUEUED, TASK_RUNNING, TASK_SUSPENDED, TASK_ENDED };
@@ -44,7 +45,8 @@ struct sched {
     struct loop *loop;
     struct sched_options options;
     struct queue queues[LEVEL_COUNT];
-    u32 queued; /* in all of them */
+    u32 queued, queued_first; /* in all of them, in the first */
+    u64 polled_ns;            /* when all events were last dispatched */
     struct sched_task *all, *free;
     u32 task_count;
     struct sched_task *running;
@@ -68,6 +70,7 @@ static void queue_put(struct sched_task *task, u32 level)
         queue->first = task;
     queue->last = task;
     task->sched->queued++;
+    task->sched->queued_first += level == LEVEL_FIRST;
 }
 
 static void queue_remove(struct sched_task *task)
@@ -82,6 +85,7 @@ static void queue_remove(struct sched_task *task)
     else
         queue->last = task->before;
     task->sched->queued--;
+    task->sched->queued_first -= task->level == LEVEL_FIRST;
 }
 
 static u32 level_of(const struct sched_task *task)
@@ -267,10 +271,12 @@ static struct sched_task *next_task(struct sched *sched)
 void sched_turn(struct sched *sched, u64 wait_ns)
 {
     CHECK(sched->running == NULL);
-    bool more;
+    bool more, all = loop_now_ns(sched->loop) - sched->polled_ns >= POLL_ALL_NS;
     do
         more = loop_poll_one(sched->loop, sched->queued > 0 ? 0 : wait_ns);
-    while (more && sched->queues[LEVEL_FIRST].first == NULL);
+    while (more && (all || sched->queued_first == 0));
+    if (all)
+        sched->polled_ns = loop_now_ns(sched->loop);
     struct sched_task *task = next_task(sched);
     if (task == NULL)
         return;
@@ -281,6 +287,11 @@ void sched_turn(struct sched *sched, u64 wait_ns)
 u32 sched_task_count(const struct sched *sched)
 {
     return sched->task_count;
+}
+
+struct sched_ready sched_ready_count(const struct sched *sched)
+{
+    return (struct sched_ready){sched->queued_first, sched->queued - sched->queued_first};
 }
 
 /* ---- the scheduler ---- */

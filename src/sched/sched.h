@@ -4,7 +4,8 @@
  * The worker's main loop is  while (!stop) sched_turn(sched);  and everything else happens in
  * callbacks: descriptors and timers from the event loop, and `done` when a task has ended. A turn
  * dispatches events until one has started a task (waiting only if no task can run), then runs one
- * task for one slice: a short request is answered before the next one is read.
+ * task for one slice: a short request is answered before the next one is read. Once in a
+ * millisecond it dispatches all there are, so that whoever starts tasks knows what is waiting.
  *
  * Order:    least attained service: tasks that never ran and those woken from a host call first,
  *           then by processor time used (up to 1, 10, 100 ms, more), round-robin within a level.
@@ -69,6 +70,12 @@ void sched_cancel(struct sched_task *task, enum abi_trap kind);
 void sched_turn(struct sched *sched, u64 wait_ns);
 
 u32 sched_task_count(const struct sched *sched); /* started and not yet done */
+
+/* Tasks that can run: those that never did or were woken from a host call, and the others. */
+struct sched_ready {
+    u32 first, rest;
+};
+struct sched_ready sched_ready_count(const struct sched *sched);
 
 /* --- for host functions ----------------------------------------------------------------------- */
 

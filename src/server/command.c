@@ -26,14 +26,14 @@ struct server_command {
     const char *env[HTTP_MAX_FIELDS + 16 + ENV_MAX];
     u32 env_count;
     struct wasi_stream in, out;
-    size_t taken;    /* of the request's body buffer */
-    bool body_ended; /* nothing will be added to it */
+    bool body_ended; /* nothing will be added to the request's body buffer */
     struct buf held; /* output before the commit point */
     struct http_cgi cgi;
     bool is_committed, is_broken;
     struct err err; /* is_broken: why */
     enum http_framing framing;
-    u64 left; /* bytes of a body of HTTP_LENGTH that are missing */
+    u64 left;                  /* bytes of a body of HTTP_LENGTH that are missing */
+    struct stale_draft *draft; /* of the answer, if it is to be stored */
     struct server_printer error;
 };
 
@@ -42,19 +42,23 @@ struct server_command {
 static enum wasi_errno in_read(struct wasi_stream *stream, void *bytes, size_t len, size_t *done)
 {
     struct server_command *command = CONTAINER_OF(stream, struct server_command, in);
-    struct buf *body = &command->request->body;
-    size_t there = body->len - command->taken;
+    struct server_request *r = command->request;
+    struct buf *body = &r->body;
+    size_t there = body->len - r->body_taken;
     *done = 0;
     if (there == 0)
         return command->body_ended ? WASI_SUCCESS : WASI_AGAIN;
     *done = (size_t)min_u64(len, there);
-    memcpy(bytes, body->bytes + command->taken, *done);
-    command->taken += *done;
-    if (command->taken == body->len) {
+    memcpy(bytes, body->bytes + r->body_taken, *done);
+    r->body_taken += *done;
+    if (r->body_taken < body->len)
+        return WASI_SUCCESS;
+    if (!r->route->may_retry || body->len > r->route->plan->limits.keep_bytes) {
         buf_clear(body);
-        command->taken = 0;
-        server_conn_body_taken(command->request->conn);
+        r->body_taken = 0;
+        r->body_is_kept = false;
     }
+    server_conn_body_taken(r->conn);
     return WASI_SUCCESS;
 }
 
@@ -62,7 +66,7 @@ static bool in_is_ready(struct wasi_stream *stream, enum wasi_direction directio
 {
     const struct server_command *command = CONTAINER_OF(stream, struct server_command, in);
     (void)direction;
-    return command->body_ended || command->request->body.len > command->taken;
+    return command->body_ended || command->request->body.len > command->request->body_taken;
 }
 
 /* ---- standard output ---- */
@@ -82,6 +86,7 @@ static bool add_body(struct server_command *command, const u8 *bytes, size_t len
             return break_off(command, "the program wrote more than its Content-Length says");
         command->left -= len;
     }
+    server_stale_add(command->draft, bytes, len);
     if (!command->request->is_head && command->framing != HTTP_NO_BODY)
         server_conn_stream_add(conn, bytes, len, command->framing == HTTP_CHUNKED);
     return true;
@@ -98,6 +103,8 @@ static struct http_response make_response(const struct server_command *command)
         .fields = command->cgi.fields,
         .field_count = command->cgi.field_count,
         .request_id = command->request->id,
+        .fallback =
+            command->request->fallback_field[0] == 0 ? NULL : command->request->fallback_field,
     };
 }
 
@@ -126,6 +133,7 @@ static bool commit(struct server_command *command)
         return break_off(command, "the program wrote more than its Content-Length says");
     struct http_response response = make_response(command);
     command->is_committed = true;
+    command->draft = server_stale_begin(r, &command->cgi, command->held.bytes);
     server_conn_stream_begin(r->conn, &response);
     bool ok = add_body(command, command->held.bytes + head_len, command->held.len - head_len);
     buf_fini(&command->held);
@@ -171,7 +179,7 @@ static const struct wasi_stream_ops out_ops = {.write = out_write, .is_ready = o
 static bool add_grants(struct server_command *command, struct err *err)
 {
     const struct worker *w = command->request->worker;
-    const struct server_grants *grants = &w->config->grants;
+    const struct server_grants *grants = &w->plan->grants;
     for (u32 i = 0; i < grants->dir_count; i++)
         if (!wasi_guest_lend_dir(command->guest, w->dirs[i], grants->dirs[i].guest, err))
             return false;
@@ -180,7 +188,7 @@ static bool add_grants(struct server_command *command, struct err *err)
 
 static bool make_guest(struct server_command *command, const char *name, struct err *err)
 {
-    const struct server_grants *grants = &command->request->worker->config->grants;
+    const struct server_grants *grants = &command->request->worker->plan->grants;
     command->args[0] = name;
     for (size_t at = 0; at < command->variables.len && command->env_count < COUNT_OF(command->env);
          at += strlen((const char *)command->variables.bytes + at) + 1)
@@ -206,6 +214,8 @@ bool server_command_create(struct server_command **out, struct server_request *r
     if (command == NULL)
         return err_set(err, ERR_LIMIT, ERR_NO_AT, "no memory for a program");
     command->request = r;
+    r->body_taken = 0;
+    command->body_ended = server_conn_body_ended(r->conn);
     command->in.ops = &in_ops;
     command->out.ops = &out_ops;
     server_printer_init(&command->error, r->worker->log, r->id);
@@ -226,6 +236,7 @@ void server_command_destroy(struct server_command **at)
     if (command == NULL)
         return;
     wasi_guest_destroy(&command->guest);
+    server_stale_drop(&command->draft);
     server_printer_fini(&command->error);
     buf_fini(&command->variables);
     buf_fini(&command->held);
@@ -266,6 +277,9 @@ static bool answer_held(struct server_command *command, struct err *err)
     if (command->framing == HTTP_NO_BODY)
         len = 0;
     struct http_response response = make_response(command);
+    command->draft = server_stale_begin(command->request, &command->cgi, command->held.bytes);
+    server_stale_add(command->draft, command->held.bytes + command->cgi.head_len, len);
+    server_stale_end(&command->draft, command->request->worker->stale);
     server_conn_respond(command->request->conn, &response,
                         command->held.bytes + command->cgi.head_len, len);
     return true;
@@ -280,6 +294,7 @@ bool server_command_end(struct server_command *command, const struct err *failur
             server_conn_cut(r->conn);
             return true;
         }
+        server_stale_end(&command->draft, r->worker->stale);
         server_conn_stream_end(r->conn, command->framing == HTTP_CHUNKED && !r->is_head);
         return true;
     }
@@ -289,6 +304,11 @@ bool server_command_end(struct server_command *command, const struct err *failur
         return answer_held(command, err);
     *err = *failure;
     return false;
+}
+
+bool server_command_is_committed(const struct server_command *command)
+{
+    return command->is_committed;
 }
 
 bool server_command_exit(const struct server_command *command, u32 *code)

@@ -131,6 +131,7 @@ void server_conn_close(struct conn *c)
     server_conn_release_large(&c->chunk);
     server_conn_release_body(c);
     server_conn_release_large(&c->request.reply);
+    server_conn_release_large(&c->request.head);
     list_remove(&w->open_conns, c);
     list_add(&w->free_conns, c);
     server_worker_conn_closed(w);
@@ -156,12 +157,12 @@ static struct conn *conn_take(struct worker *w)
     c->request.worker = w;
     c->request.conn = c;
     buf_init(&c->in, IN_MAX_BYTES);
-    size_t out_bytes = (size_t)max_u64(SERVER_PAGE_BYTES, w->limits->reply_bytes) + HEAD_OUT_BYTES;
+    size_t out_bytes = (size_t)max_u64(SERVER_PAGE_BYTES, w->reply_bytes_max) + HEAD_OUT_BYTES;
     buf_init(&c->out, out_bytes);
     buf_init(&c->chunk, out_bytes);
-    buf_init(&c->request.body,
-             (size_t)max_u64(w->limits->body_bytes, SERVER_STREAM_BYTES + IN_MAX_BYTES));
-    buf_init(&c->request.reply, (size_t)w->limits->reply_bytes);
+    buf_init(&c->request.body, w->body_bytes_max + SERVER_STREAM_BYTES + IN_MAX_BYTES);
+    buf_init(&c->request.reply, w->reply_bytes_max);
+    buf_init(&c->request.head, HTTP_MAX_HEAD);
     return c;
 }
 
@@ -255,7 +256,7 @@ static bool begin_refused_body(struct conn *c)
 static bool begin_body(struct conn *c)
 {
     struct server_request *r = &c->request;
-    u64 limit = r->target == REQUEST_CALL      ? c->worker->limits->body_bytes
+    u64 limit = r->target == REQUEST_CALL      ? r->route->plan->limits.body_bytes
                 : r->target == REQUEST_PROGRAM ? UINT64_MAX /* it reads as it goes */
                                                : DISCARD_BYTES;
     if (r->target == REQUEST_REFUSED)
@@ -423,6 +424,11 @@ void server_conn_continue(struct conn *c)
         advance(c);
 }
 
+bool server_conn_body_ended(const struct conn *c)
+{
+    return c->state == CONN_STREAM && c->body_done;
+}
+
 void server_conn_watch_wall(struct conn *c)
 {
     set_deadline(c, c->request.wall_end_ns);
@@ -566,7 +572,7 @@ static void call_timeout(struct conn *c)
 {
     if (c->request.is_waiting && loop_now_ns(c->worker->loop) >= c->request.wall_end_ns) {
         c->deadline_ns = UINT64_MAX;
-        server_request_expire(&c->request);
+        server_call_expire(&c->request);
         server_conn_continue(c);
     } else if (c->state == CONN_STREAM &&
                (server_conn_wants_body(c) || server_conn_waiting_bytes(c) > 0)) {
@@ -625,6 +631,7 @@ void server_conns_destroy(struct worker *w)
         buf_fini(&c->chunk);
         buf_fini(&c->request.body);
         buf_fini(&c->request.reply);
+        buf_fini(&c->request.head);
         free(c);
     }
 }

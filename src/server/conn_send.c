@@ -78,6 +78,16 @@ static void leave_body(struct conn *c)
     c->request.keep_alive = false;
 }
 
+static void count_response(struct scoreboard_worker *board, int status)
+{
+    if (status < 400)
+        board_add(&board->responses_2xx, 1);
+    else if (status < 500)
+        board_add(&board->responses_4xx, 1);
+    else
+        board_add(&board->responses_5xx, 1);
+}
+
 void server_conn_respond(struct conn *c, struct http_response *response, const void *payload,
                          size_t len)
 {
@@ -88,7 +98,8 @@ void server_conn_respond(struct conn *c, struct http_response *response, const v
     if (c->state == CONN_STREAM)
         leave_body(c);
     c->request.keep_alive &= !w->draining;
-    response->date = server_worker_date(w);
+    if (response->date == NULL) /* a stored answer has its own */
+        response->date = server_worker_date(w);
     response->content_length = len;
     response->keep_alive = c->request.keep_alive;
     response->minor = c->request.minor;
@@ -100,6 +111,7 @@ void server_conn_respond(struct conn *c, struct http_response *response, const v
         return;
     }
     c->state = CONN_SEND;
+    count_response(w->board, response->status);
     server_request_log(&c->request, response->status, c->request.is_head ? 0 : len);
     server_conn_send_answer(c);
 }
@@ -108,7 +120,7 @@ void server_conn_respond(struct conn *c, struct http_response *response, const v
 
 bool server_conn_wants_body(const struct conn *c)
 {
-    return !c->body_done && c->request.body.len < SERVER_STREAM_BYTES;
+    return !c->body_done && c->request.body.len - c->request.body_taken < SERVER_STREAM_BYTES;
 }
 
 size_t server_conn_waiting_bytes(const struct conn *c)
@@ -142,6 +154,7 @@ void server_conn_stream_begin(struct conn *c, struct http_response *response)
     response->keep_alive = c->request.keep_alive;
     response->minor = c->request.minor;
     c->stream_status = response->status;
+    count_response(c->worker->board, response->status);
     c->stream_bytes = 0;
     http_response_add(&c->out, response);
     server_conn_watch_stream(c);

@@ -10,11 +10,13 @@ bool server_describe(struct rt_module *module, struct rt_text signature, const c
 {
     struct served_module served = {
         .name = "", .module = module, .program = rt_module_entry_find(module, "_start")};
+    const struct server_route plan = {.name = "", .path = "/"};
+    struct served_route route = {.plan = &plan, .module = &served};
     struct endpoint_table table;
     struct buf text;
-    if (!typed_module_make(&served.typed, module, signature, file, arena, err))
+    if (!typed_module_make(&served.typed, module, signature, file, arena, err) ||
+        !server_endpoints_make(&table, &route, 1, arena, err))
         return false;
-    server_endpoints_make(&table, &served, 1, arena);
     struct server_offer *offers = arena_array(arena, struct server_offer, table.count);
     CHECK(offers != NULL || table.count == 0);
     buf_init(&text, SIGNATURE_BYTES);

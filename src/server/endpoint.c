@@ -6,6 +6,7 @@
 
 #define NAME_MAX_BYTES     512 /* of a path segment that can name anything */
 #define NEAREST_CHECKS_MAX 100 /* endpoints compared for them */
+#define CUTS_MAX           64
 
 static bool is_hidden(struct rt_text name)
 {
@@ -58,45 +59,110 @@ static void add_segment(struct buf *out, const char *bytes, size_t len)
     }
 }
 
-static const char *endpoint_path(const struct served_module *module, struct rt_text name,
-                                 bool is_alone, struct arena *arena)
+/* "/vec" and "dot" are "/vec/dot"; function NULL: the route has one only, at its path. */
+static const char *endpoint_path(const char *route_path, const struct rt_text *name,
+                                 struct arena *arena)
 {
     struct buf path;
     buf_init(&path, 8 * NAME_MAX_BYTES);
-    if (!is_alone)
-        add_segment(&path, module->name, strlen(module->name));
-    add_segment(&path, name.bytes, name.len);
+    if (route_path[1] != 0 || name == NULL)
+        buf_add_text(&path, route_path);
+    if (name != NULL)
+        add_segment(&path, name->bytes, name->len);
     CHECK(buf_ok(&path));
     const char *text = arena_text(arena, path.bytes, path.len);
     buf_fini(&path);
     return text;
 }
 
-void server_endpoints_make(struct endpoint_table *table, struct served_module *modules,
-                           u32 module_count, struct arena *arena)
+static const struct typed_func *find_func(const struct served_module *module, struct rt_text name)
 {
-    u32 room = 0;
-    for (u32 i = 0; i < module_count; i++)
-        room += modules[i].typed.count;
-    *table = (struct endpoint_table){.modules = modules, .module_count = module_count};
-    table->endpoints = arena_array(arena, struct endpoint, room);
-    CHECK(table->endpoints != NULL);
-    for (u32 i = 0; i < module_count; i++) {
-        struct served_module *module = &modules[i];
-        module->endpoint_at = table->count;
-        for (u32 k = 0; module->program == NULL && k < module->typed.count; k++) {
-            const struct typed_func *func = &module->typed.funcs[k];
-            if (!is_endpoint(func))
-                continue;
-            const char *path =
-                endpoint_path(module, func->exported->name, module_count == 1, arena);
-            table->endpoints[table->count++] = (struct endpoint){module, func, path};
-        }
-        module->endpoint_count = table->count - module->endpoint_at;
-        qsort(table->endpoints + module->endpoint_at, module->endpoint_count,
-              sizeof *table->endpoints, endpoint_compare);
+    for (u32 i = 0; i < module->typed.count; i++)
+        if (text_compare(module->typed.funcs[i].exported->name, name) == 0)
+            return &module->typed.funcs[i];
+    return NULL;
+}
+
+/* Every function of the module that may be called. */
+static void list_all(struct endpoint_table *table, struct served_route *route, struct arena *arena)
+{
+    const struct typed_module *typed = &route->module->typed;
+    for (u32 k = 0; k < typed->count; k++) {
+        const struct typed_func *func = &typed->funcs[k];
+        if (is_endpoint(func))
+            table->endpoints[table->count++] = (struct endpoint){
+                route, func, endpoint_path(route->plan->path, &func->exported->name, arena)};
     }
 }
+
+static struct rt_text text_of(const char *text)
+{
+    return (struct rt_text){text, (u32)strlen(text)};
+}
+
+static bool list_one(struct endpoint_table *table, struct served_route *route, struct arena *arena,
+                     struct err *err)
+{
+    const char *name = route->plan->function;
+    const struct typed_func *func = find_func(route->module, text_of(name));
+    if (func == NULL)
+        return err_set(err, ERR_USAGE, ERR_NO_AT,
+                       "route %s: the module %s has no function \"%.100s\" that can be called; "
+                       "`weir inspect` lists them",
+                       route->plan->name, route->module->name, name);
+    table->endpoints[table->count++] =
+        (struct endpoint){route, func, endpoint_path(route->plan->path, NULL, arena)};
+    return true;
+}
+
+static bool list_route(struct endpoint_table *table, struct served_route *route,
+                       struct arena *arena, struct err *err)
+{
+    bool is_program = route->module->program != NULL;
+    route->endpoints = table->endpoints + table->count;
+    if (route->module->first_route == NULL)
+        route->module->first_route = route;
+    table->paths[table->path_count++] = (struct route_path){route->plan->path, route};
+    if (route->plan->also != NULL && !is_program)
+        table->paths[table->path_count++] = (struct route_path){route->plan->also, route};
+    if (is_program && route->plan->function != NULL)
+        return err_set(err, ERR_USAGE, ERR_NO_AT,
+                       "route %s: %s is a program, which has no functions to choose from",
+                       route->plan->name, route->module->name);
+    if (!is_program && route->plan->function != NULL && !list_one(table, route, arena, err))
+        return false;
+    if (!is_program && route->plan->function == NULL)
+        list_all(table, route, arena);
+    route->endpoint_count = (u32)(table->endpoints + table->count - route->endpoints);
+    qsort(route->endpoints, route->endpoint_count, sizeof *route->endpoints, endpoint_compare);
+    return true;
+}
+
+static int path_compare(const void *a, const void *b)
+{
+    const struct route_path *left = a, *right = b;
+    return strcmp(left->path, right->path);
+}
+
+bool server_endpoints_make(struct endpoint_table *table, struct served_route *routes,
+                           u32 route_count, struct arena *arena, struct err *err)
+{
+    u64 room = 0;
+    for (u32 i = 0; i < route_count; i++)
+        room += routes[i].plan->function != NULL ? 1 : routes[i].module->typed.count;
+    *table = (struct endpoint_table){.routes = routes, .route_count = route_count};
+    table->endpoints = arena_array(arena, struct endpoint, room + 1);
+    table->paths = arena_array(arena, struct route_path, 2 * (size_t)route_count + 1);
+    if (table->endpoints == NULL || table->paths == NULL)
+        return err_set(err, ERR_LIMIT, ERR_NO_AT, "too many endpoints");
+    for (u32 i = 0; i < route_count; i++)
+        if (!list_route(table, &routes[i], arena, err))
+            return false;
+    qsort(table->paths, table->path_count, sizeof *table->paths, path_compare);
+    return true;
+}
+
+/* ---- looking up ---- */
 
 /* Takes "/segment" off the front of path and decodes it. */
 static bool take_segment(struct http_text *path, char out[NAME_MAX_BYTES], struct rt_text *segment)
@@ -113,56 +179,89 @@ static bool take_segment(struct http_text *path, char out[NAME_MAX_BYTES], struc
     return true;
 }
 
-static bool is_named(const struct served_module *module, struct rt_text name)
+/* Places at which a request's path may be cut into a route's and the rest. */
+struct cuts {
+    char decoded[NAME_MAX_BYTES + 1]; /* the path so far, zero-terminated where it is cut */
+    size_t decoded_len[CUTS_MAX], raw_len[CUTS_MAX];
+    u32 count;
+};
+
+/* A route's path is plain: it ends where a segment holds something else. */
+static void find_cuts(struct cuts *cuts, struct http_text path)
 {
-    return text_compare((struct rt_text){module->name, (u32)strlen(module->name)}, name) == 0;
+    struct http_text rest = path;
+    char bytes[NAME_MAX_BYTES];
+    struct rt_text segment;
+    size_t len = 0;
+    cuts->count = 0;
+    while (cuts->count < CUTS_MAX && take_segment(&rest, bytes, &segment)) {
+        if (segment.len == 0 || memchr(bytes, '/', segment.len) != NULL ||
+            memchr(bytes, 0, segment.len) != NULL || len + 1 + segment.len > NAME_MAX_BYTES)
+            return;
+        cuts->decoded[len] = '/';
+        memcpy(cuts->decoded + len + 1, bytes, segment.len);
+        len += 1 + segment.len;
+        cuts->decoded_len[cuts->count] = len;
+        cuts->raw_len[cuts->count++] = path.len - rest.len;
+    }
 }
 
-static const struct endpoint *find_in(const struct endpoint_table *table,
-                                      const struct served_module *module, struct rt_text name)
+static struct served_route *route_at(const struct endpoint_table *table, const char *path)
+{
+    const struct route_path key = {.path = path};
+    const struct route_path *found =
+        bsearch(&key, table->paths, table->path_count, sizeof key, path_compare);
+    return found == NULL ? NULL : found->route;
+}
+
+static const struct endpoint *find_in(const struct served_route *route, struct rt_text name)
 {
     struct rt_export wanted = {.name = name};
     struct typed_func func = {.exported = &wanted};
     struct endpoint key = {.func = &func};
-    if (module->endpoint_count == 0)
+    if (route->endpoint_count == 0)
         return NULL;
-    return bsearch(&key, table->endpoints + module->endpoint_at, module->endpoint_count, sizeof key,
-                   endpoint_compare);
+    return bsearch(&key, route->endpoints, route->endpoint_count, sizeof key, endpoint_compare);
 }
 
-const struct endpoint *server_endpoint_find(const struct endpoint_table *table,
-                                            struct http_text path)
+/* Does the route serve what is left of the path behind its own? */
+static bool serves(struct served_route *route, struct http_text rest, struct server_match *out)
 {
-    char first_bytes[NAME_MAX_BYTES], second_bytes[NAME_MAX_BYTES];
-    struct rt_text first, second;
-    if (!take_segment(&path, first_bytes, &first))
-        return NULL;
-    if (path.len == 0)
-        return table->module_count == 1 ? find_in(table, &table->modules[0], first) : NULL;
-    if (!take_segment(&path, second_bytes, &second) || path.len > 0)
-        return NULL;
-    for (u32 i = 0; i < table->module_count; i++)
-        if (is_named(&table->modules[i], first))
-            return find_in(table, &table->modules[i], second);
-    return NULL;
-}
-
-struct served_module *server_program_find(const struct endpoint_table *table, struct http_text path,
-                                          size_t *script_len)
-{
-    char name_bytes[NAME_MAX_BYTES];
+    char bytes[NAME_MAX_BYTES];
     struct rt_text name;
-    struct http_text rest = path;
-    *script_len = 0;
-    if (table->module_count == 1)
-        return table->modules[0].program == NULL ? NULL : &table->modules[0];
-    if (!take_segment(&rest, name_bytes, &name))
-        return NULL;
-    *script_len = path.len - rest.len;
-    for (u32 i = 0; i < table->module_count; i++)
-        if (table->modules[i].program != NULL && is_named(&table->modules[i], name))
-            return &table->modules[i];
-    return NULL;
+    if (route == NULL)
+        return false;
+    *out = (struct server_match){.route = route};
+    if (route->module->program != NULL)
+        return true;
+    if (route->plan->function != NULL)
+        out->endpoint = rest.len == 0 ? &route->endpoints[0] : NULL;
+    else if (take_segment(&rest, bytes, &name) && rest.len == 0)
+        out->endpoint = find_in(route, name);
+    return out->endpoint != NULL;
+}
+
+bool server_endpoint_find(const struct endpoint_table *table, struct http_text path,
+                          struct server_match *out)
+{
+    struct cuts cuts;
+    find_cuts(&cuts, path);
+    for (u32 i = cuts.count; i > 0; i--) {
+        size_t raw_len = cuts.raw_len[i - 1];
+        cuts.decoded[cuts.decoded_len[i - 1]] = 0;
+        struct http_text rest = {path.bytes + raw_len, path.len - raw_len};
+        if (serves(route_at(table, cuts.decoded), rest, out)) {
+            out->script_len = raw_len;
+            return true;
+        }
+    }
+    return serves(route_at(table, "/"), path, out);
+}
+
+const struct typed_func *server_func_like(const struct served_module *module,
+                                          const struct typed_func *func)
+{
+    return find_func(module, func->exported->name);
 }
 
 u32 server_endpoint_nearest(const struct endpoint_table *table, struct http_text path,
@@ -173,9 +272,11 @@ u32 server_endpoint_nearest(const struct endpoint_table *table, struct http_text
     struct rt_text name;
     struct http_text rest = path;
     CHECK(max <= COUNT_OF(distances));
-    if (table->module_count == 1 && take_segment(&rest, name_bytes, &name) && rest.len > 0 &&
-        is_named(&table->modules[0], name))
-        path = rest; /* a single module's paths are listed without its name */
+    /* A single module's paths are listed without its name. */
+    const char *also = table->route_count == 1 ? table->routes[0].plan->also : NULL;
+    if (also != NULL && take_segment(&rest, name_bytes, &name) && rest.len > 0 &&
+        text_compare(name, text_of(also + 1)) == 0)
+        path = rest;
     u32 farthest = (u32)max_u64(2, path.len / 3);
     for (u32 i = 0; i < table->count && i < NEAREST_CHECKS_MAX; i++) {
         const char *candidate = table->endpoints[i].path;

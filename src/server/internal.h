@@ -4,7 +4,12 @@
  *   worker.c    start, listening socket, drain      -> conn
  *   conn.c      one client's bytes in               -> request
  *   conn_send.c and out (server/conn.h)
- *   request.c   one request: route, instance, call  -> endpoint, page, sched; answers through conn
+ *   request.c   one request: what it asks for, and answers      -> endpoint, page, call; conn
+ *   call.c      a call of a guest for it                        -> admit, breaker, sched, fallback
+ *   admit.c     whether it may start, must wait or is refused
+ *   breaker.c   circuit breakers
+ *   fallback.c  what answers when a call has failed             -> call, stale
+ *   stale.c     good answers, kept for bad times
  *   command.c   a program run for a request: body, response, log     -> cgi, wasi
  *   cgi.c       what a program is told of its request
  *   printer.c   what guests print, as lines of the log
@@ -26,44 +31,85 @@
 /* ---- endpoint.c ---- */
 
 struct server_request;
+struct served_route;
 
-/* A loaded module, its ready instances and the requests that wait for one. */
+/* A loaded module: one version of it. */
 struct served_module {
     const char *name;
     struct rt_module *module;
     struct typed_module typed;       /* its callable functions */
     const struct rt_export *program; /* `_start`: it is a command, run for every request */
     bool prints;                     /* imports fd_write: its functions get standard streams */
+    const struct served_route *first_route; /* that serves it, not as a fallback; may be NULL */
+};
+
+/* A module and its ready instances under one route's limits. */
+struct served_version {
+    struct served_module *module;
     struct rt_pool *pool;
+    struct scoreboard_breaker *breaker; /* all workers' */
+    struct scoreboard_bucket *window;   /* this worker's part of what it looks at */
+};
+
+/* What admit.c knows of a route. */
+struct route_load {
     struct server_request *first_waiting, *last_waiting;
-    u32 endpoint_at, endpoint_count; /* in the table below */
+    u32 waiting;
+    u64 service_ns;                 /* processor time of a call, lately */
+    struct served_route *next_turn; /* in the ring of those whose turn comes */
+    bool in_ring;
+};
+
+/* Paths, the module that answers there, and the requests that wait for it. */
+struct served_route {
+    const struct server_route *plan;
+    struct served_module *module;
+    struct served_version versions[SERVER_VERSIONS]; /* module NULL: there is none */
+    struct endpoint *endpoints; /* in the table below, in the order of their names */
+    u32 endpoint_count;
+    struct route_load load;
+    struct scoreboard_route *board; /* this worker's own counters */
+    bool may_retry;                 /* a fallback may call again: head and body are kept */
+    bool keeps_answers;             /* for the fallback stale */
 };
 
 struct endpoint {
-    struct served_module *module;
+    struct served_route *route;
     const struct typed_func *func;
     const char *path; /* "/name" or "/module/name", percent-encoded */
 };
 
-struct endpoint_table {
-    struct served_module *modules;
-    struct endpoint *endpoints; /* by module, in the order of their names */
-    u32 module_count, count;
+struct route_path {
+    const char *path;
+    struct served_route *route;
 };
 
-/* Lists the endpoints of modules that are loaded and typed. views: the modules; memory: arena. */
-void server_endpoints_make(struct endpoint_table *table, struct served_module *modules,
-                           u32 module_count, struct arena *arena);
+struct endpoint_table {
+    struct served_route *routes;
+    struct endpoint *endpoints;
+    struct route_path *paths; /* sorted */
+    u32 route_count, count, path_count;
+};
 
-/* The endpoint under a path as it came, or NULL. "/name" finds it in a server of one module only,
- * "/module/name" always. */
-const struct endpoint *server_endpoint_find(const struct endpoint_table *table,
-                                            struct http_text path);
+/* Lists the endpoints of routes whose modules are loaded and typed. views: the routes; memory:
+ * arena. errors: ERR_USAGE (a route's function is not there), ERR_LIMIT. */
+MUST_CHECK bool server_endpoints_make(struct endpoint_table *table, struct served_route *routes,
+                                      u32 route_count, struct arena *arena, struct err *err);
 
-/* The program that a path belongs to, or NULL: in a server of one module all of them, else those
- * that begin with its name. *script_len: bytes of the path that name the program. */
-struct served_module *server_program_find(const struct endpoint_table *table, struct http_text path,
-                                          size_t *script_len);
+struct server_match {
+    struct served_route *route;
+    const struct endpoint *endpoint; /* NULL: the route's program */
+    size_t script_len;               /* bytes of the path that name the route */
+};
+
+/* Finds what a path as it came belongs to: of the routes whose path it begins with, the longest one
+ * that serves the rest. */
+bool server_endpoint_find(const struct endpoint_table *table, struct http_text path,
+                          struct server_match *out);
+
+/* The function of the same name in another module or version, or NULL. */
+const struct typed_func *server_func_like(const struct served_module *module,
+                                          const struct typed_func *func);
 
 /* Paths that a person may have meant, best first; returns how many (at most max). */
 u32 server_endpoint_nearest(const struct endpoint_table *table, struct http_text path,
@@ -107,30 +153,52 @@ struct request_record {
     char path[SERVER_LOG_PATH_MAX]; /* as it came */
 };
 
+/* A call for a request: of its own route, or of a fallback's. */
+struct server_attempt {
+    struct served_route *route;
+    struct served_version *version; /* of it */
+    const struct typed_func *func;  /* NULL: the program */
+    bool is_probe;                  /* whether its half-open breaker closes again depends on it */
+};
+
 /* One request, from its head until it is answered. It lives in its connection. */
 struct server_request {
     struct worker *worker;
     struct conn *conn;
     enum request_target target;
-    struct served_module *module;    /* CALL, PROGRAM */
+    struct served_route *route;      /* CALL, PROGRAM */
     const struct endpoint *endpoint; /* CALL */
-    struct server_command *command;  /* PROGRAM: owned */
-    struct server_voice *voice;      /* CALL of a module that prints: owned */
-    struct err err;                  /* REFUSED */
-    const char *allow;               /* with ERR_METHOD */
+    struct server_attempt attempt;
+    struct server_command *command; /* PROGRAM: owned */
+    struct server_voice *voice;     /* CALL of a module that prints: owned */
+    struct err err;                 /* REFUSED */
+    const char *allow;              /* with ERR_METHOD */
     int minor;
     bool is_head, keep_alive, wants_html, wants_raw;
-    struct typed_call call; /* of a function that needs a driver; is_raw from the head on */
+    bool is_raw;            /* the body holds the bytes of a list */
+    bool is_idempotent;     /* by its method. spec: RFC 9110 section 9.2.2 */
+    bool has_effect;        /* an attempt that failed has changed something outside */
+    struct typed_call call; /* of a function that needs a driver */
     struct buf reply;       /* its result */
     char id[REQUEST_ID_BYTES];
     struct request_record record;
+    const struct http_request *parsed; /* the head; spans of: */
+    struct buf head;                   /* kept where a fallback may need it, else empty */
+    size_t script_len;                 /* bytes of the path that name the program */
     struct buf body;
-    u64 body_bytes;  /* that have come */
-    u64 wall_end_ns; /* when the answer is due */
+    size_t body_taken; /* by the program */
+    bool body_is_kept; /* body holds it from its beginning */
+    u64 body_bytes;    /* that have come */
+    u64 start_ns;      /* when it could have started */
+    u64 wall_end_ns;   /* when the answer is due */
     struct rt_instance *instance;
     struct sched_task *task;
-    bool is_waiting; /* for an instance, in its module's list */
+    bool is_waiting; /* for its turn, in its route's list */
     struct server_request *next_waiting, *prev_waiting;
+    u32 fallback_at;           /* the next one to try */
+    const char *reason;        /* code of the failure that fallbacks answer for; NULL: none */
+    char fallback_field[64];   /* "stale; reason=deadline", of the answer; "" for none */
+    char fallback_outcome[64]; /* the same for the log */
 };
 
 /* Starts a request whose bytes have begun to arrive: gives it a name, forgets the former one. */
@@ -149,9 +217,6 @@ void server_request_run(struct server_request *r);
 /* The client has gone: ends the call, frees what it holds, answers nothing. */
 void server_request_cancel(struct server_request *r);
 
-/* The wall clock of a waiting request has run out. */
-void server_request_expire(struct server_request *r);
-
 /* A program's body: more of it is in `body`, or it has ended; or its client takes more answer. */
 void server_request_body_came(struct server_request *r, bool has_ended);
 void server_request_room_made(struct server_request *r);
@@ -161,6 +226,95 @@ void server_request_release(struct server_request *r);
 
 /* Gives the access log its line. status 0: it was never answered. */
 void server_request_log(const struct server_request *r, int status, u64 out_bytes);
+
+/* Sends worker->payload, or where it could not be made an empty 503. */
+void server_answer(struct server_request *r, struct http_response response);
+
+/* {"error":{"code":...,"message":...,"request":...}}; a trap adds its kind and its backtrace. */
+void server_answer_error(struct server_request *r, const struct err *err,
+                         const struct rt_trap *trap);
+
+/* ---- call.c ---- */
+
+/* Starts the call that the request asks for, lets it wait, or answers that it cannot be. */
+void server_call_run(struct server_request *r);
+
+/* Starts r->attempt. ERR_BUSY: no instance is free. Nothing was started if false. */
+MUST_CHECK bool server_call_start(struct server_request *r, u64 now, struct err *err);
+
+/* Starts a request whose turn has come, or answers why not. False: no instance is free. */
+MUST_CHECK bool server_call_start_waiting(struct server_request *r);
+
+/* The wall clock of a waiting request has run out. */
+void server_call_expire(struct server_request *r);
+
+/* What the request needs to run the attempt's program: a new server_command. */
+MUST_CHECK bool server_call_make_command(struct server_request *r, const void *head,
+                                         struct err *err);
+
+/* ---- admit.c ---- */
+
+enum admission { ADMIT_START, ADMIT_WAIT, ADMIT_REFUSE };
+
+/* err: why it is refused. */
+enum admission server_admit(struct server_request *r, u64 now, struct err *err);
+void server_admit_wait(struct server_request *r);  /* joins its route's list */
+void server_admit_leave(struct server_request *r); /* and leaves it */
+
+/* A call has left the processor for good: how much of it it took; an instance is free again. */
+void server_admit_done(struct served_route *route, u64 cpu_ns, struct worker *worker);
+
+/* After every turn of the scheduler: starts waiting requests, route by route, as many as keep the
+ * processor busy. */
+void server_admit_turn(struct worker *worker);
+
+/* Seconds after which it is worth trying again. */
+u32 server_admit_retry_after(const struct served_route *route);
+
+/* ---- breaker.c ---- */
+
+enum breaker_outcome {
+    BREAKER_GOOD,
+    BREAKER_INPUT,  /* a failure that the request itself may have caused */
+    BREAKER_OTHER,  /* any other failure */
+    BREAKER_NEUTRAL /* it says nothing of the module */
+};
+
+bool server_breaker_is_open(const struct served_version *version, u64 now);
+
+/* May a call start? Of those that come when an open breaker has waited long enough, one: it is the
+ * probe. */
+bool server_breaker_admit(struct server_attempt *attempt, u64 now);
+
+/* What came of a call that was admitted. */
+void server_breaker_tell(struct worker *worker, struct server_attempt *attempt,
+                         enum breaker_outcome outcome, const char *client);
+
+/* ---- fallback.c ---- */
+
+/* An attempt has failed, or could not be made, and nothing of an answer has left: does what the
+ * route says instead, at last the error itself. trap: NULL or why. */
+void server_request_fail(struct server_request *r, const struct err *err,
+                         const struct rt_trap *trap);
+
+/* ---- stale.c ---- */
+
+struct stale_store;
+struct stale_store *server_stale_create(size_t limit_bytes);
+void server_stale_destroy(struct stale_store **store);
+
+/* An answer on its way into the store; NULL members: it is not storable. */
+struct stale_draft;
+/* A program's answer has begun: keeps it if it may be. spec: RFC 9111 section 3 */
+struct stale_draft *server_stale_begin(struct server_request *r, const struct http_cgi *cgi,
+                                       const void *head);
+void server_stale_add(struct stale_draft *draft, const void *bytes, size_t len);
+/* All of it has come. Sets *draft to NULL. */
+void server_stale_end(struct stale_draft **draft, struct stale_store *store);
+void server_stale_drop(struct stale_draft **draft); /* NULL is allowed */
+
+/* Answers with what was stored for the same request. False: there is nothing that may be used. */
+bool server_stale_answer(struct server_request *r);
 
 /* ---- cgi.c ---- */
 
@@ -200,7 +354,8 @@ struct wasi_guest *server_voice_guest(const struct server_voice *voice);
 
 /* ---- command.c ---- */
 
-/* A program's run for a request. name: its first argument. returns owned: server_command_destroy.
+/* A program's run for a request. name: its first argument. What of the body has come is read from
+ * its beginning. returns owned: server_command_destroy.
  * errors: those of server_cgi_variables, ERR_LIMIT. */
 MUST_CHECK bool server_command_create(struct server_command **out, struct server_request *r,
                                       const char *name, const struct server_cgi_request *from,
@@ -210,6 +365,7 @@ void server_command_destroy(
 
 struct wasi_guest *server_command_guest(const struct server_command *command);
 bool server_command_exit(const struct server_command *command, u32 *code); /* proc_exit's */
+bool server_command_is_committed(const struct server_command *command);    /* some of it has left */
 
 /* See server_request_body_came and server_request_room_made. */
 void server_command_body_came(struct server_command *command, bool has_ended);
@@ -244,6 +400,7 @@ size_t server_conn_room(const struct conn *conn);
 void server_conn_stream_begin(struct conn *conn, struct http_response *response);
 void server_conn_stream_add(struct conn *conn, const void *bytes, size_t len, bool is_chunked);
 void server_conn_body_taken(struct conn *conn); /* there is room in the request's body again */
+bool server_conn_body_ended(const struct conn *conn); /* all of a program's has come */
 void server_conn_stream_end(struct conn *conn, bool is_chunked);
 void server_conn_cut(struct conn *conn); /* the client sees a reset, never a mixed response */
 
@@ -269,7 +426,8 @@ struct conn_list {
 
 struct worker {
     const struct server_worker_config *config;
-    const struct server_limits *limits;
+    const struct server_plan *plan;
+    const struct config_limits *limits;
     struct scoreboard_worker *board;
     struct arena arena; /* as long as the worker: modules, endpoints */
     struct loop *loop;
@@ -289,9 +447,14 @@ struct worker {
     struct loop_timer accept_timer; /* ends a pause */
     bool listening, draining, stopped;
     struct loop_timer drain_timer;
-    struct buf spare_body; /* memory of a large body that was answered */
-    int spare_fd;          /* given up to refuse a client when no descriptor is free */
-    u32 connections, waiting;
+    struct buf spare_body;                  /* memory of a large body that was answered */
+    size_t body_bytes_max, reply_bytes_max; /* of any route */
+    int spare_fd; /* given up to refuse a client when no descriptor is free */
+    u32 connections;
+    u32 waiting;               /* requests, of all routes */
+    struct served_route *turn; /* the last of the ring of routes with waiting requests */
+    u64 idle_ns;               /* when there was last nothing to do */
+    struct stale_store *stale;
     struct conn_list open_conns, free_conns;
     u64 id_high;
     u32 id_count;

@@ -47,7 +47,7 @@ static void add_responses(const struct typed_func *func, const char *prefix, str
 static void add_path(const struct endpoint *endpoint, struct buf *text, struct buf *out)
 {
     char prefix[PREFIX_BYTES];
-    add_prefix(prefix, endpoint->module);
+    add_prefix(prefix, endpoint->route->module);
     buf_add_json_string(out, endpoint->path, strlen(endpoint->path));
     buf_add_text(out, ":{\"post\":{\"operationId\":");
     buf_add_json_string(out, endpoint->path + 1, strlen(endpoint->path + 1));
@@ -107,8 +107,9 @@ void server_openapi_write(const struct endpoint_table *table, struct buf *out)
                       "wrong\",\"content\":{\"application/json\":{\"schema\":{\"$ref\":\"" SCHEMAS
                       "error\"}}}}},\n\"schemas\":{\n");
     buf_add_text(out, errors);
-    for (u32 i = 0; i < table->module_count; i++)
-        add_schemas(&table->modules[i], out);
+    for (u32 i = 0; i < table->route_count; i++)
+        if (table->routes[i].module->first_route == &table->routes[i])
+            add_schemas(table->routes[i].module, out);
     buf_add_text(out, "}}}\n");
     buf_fini(&text);
 }

@@ -58,10 +58,10 @@ void server_index_json(const struct endpoint_table *table, struct buf *out)
         buf_add_text(out, i == 0 ? "\n" : ",\n");
         add_json_endpoint(&table->endpoints[i], &text, out);
     }
-    for (u32 i = 0; i < table->module_count; i++)
-        if (table->modules[i].program != NULL)
-            buf_add_format(out, "%s\n{\"path\":\"/%s\",\"program\":true}",
-                           out->bytes[out->len - 1] == '[' ? "" : ",", table->modules[i].name);
+    for (u32 i = 0; i < table->route_count; i++)
+        if (table->routes[i].module->program != NULL)
+            buf_add_format(out, "%s\n{\"path\":\"%s\",\"program\":true}",
+                           out->bytes[out->len - 1] == '[' ? "" : ",", table->routes[i].plan->path);
     buf_add_text(out, "]}\n");
     buf_fini(&text);
 }
@@ -69,8 +69,8 @@ void server_index_json(const struct endpoint_table *table, struct buf *out)
 static u32 count_programs(const struct endpoint_table *table)
 {
     u32 count = 0;
-    for (u32 i = 0; i < table->module_count; i++)
-        count += table->modules[i].program != NULL;
+    for (u32 i = 0; i < table->route_count; i++)
+        count += table->routes[i].module->program != NULL;
     return count;
 }
 
@@ -96,11 +96,10 @@ void server_index_curl(const struct endpoint_table *table, const char *url, stru
     }
     if (table->count > CURL_LINES_MAX)
         buf_add_format(out, "  and %u more: curl %s/\n", table->count - CURL_LINES_MAX, url);
-    for (u32 i = 0; i < table->module_count; i++)
-        if (table->modules[i].program != NULL)
-            buf_add_format(out, "  curl -d 'some input' %s/%s   # runs the program %s\n", url,
-                           table->module_count == 1 ? "" : table->modules[i].name,
-                           table->modules[i].name);
+    for (u32 i = 0; i < table->route_count; i++)
+        if (table->routes[i].module->program != NULL)
+            buf_add_format(out, "  curl -d 'some input' %s%s   # runs the program %s\n", url,
+                           table->routes[i].plan->path, table->routes[i].module->name);
     if (table->count == 0 && count_programs(table) == 0)
         buf_add_text(out, NOTHING_TO_CALL "\n");
 }
@@ -237,10 +236,10 @@ void server_index_html(const struct endpoint_table *table, struct buf *out)
     buf_add_text(out, page_begin);
     for (u32 i = 0; i < table->count; i++)
         add_form(&table->endpoints[i], &text, out);
-    for (u32 i = 0; i < table->module_count; i++)
-        if (table->modules[i].program != NULL)
-            buf_add_format(out, "<p>The program <code>/%s</code> runs once for a request.</p>\n",
-                           table->modules[i].name);
+    for (u32 i = 0; i < table->route_count; i++)
+        if (table->routes[i].module->program != NULL)
+            buf_add_format(out, "<p>The program <code>%s</code> runs once for a request.</p>\n",
+                           table->routes[i].plan->path);
     if (table->count == 0 && count_programs(table) == 0)
         buf_add_text(out, "<p>" NOTHING_TO_CALL "</p>\n");
     buf_add_text(out, page_end);

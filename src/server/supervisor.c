@@ -38,8 +38,9 @@ struct supervisor {
     struct arena arena;
     struct child *children;
     u32 child_count;
-    int listener, signals, board_fd, key_fd, log_fd, signatures_fd, grants_fd;
+    int listener, signals, board_fd, log_fd, plan_fd;
     struct scoreboard *board;
+    size_t board_len;
     char url[HOST_MAX + 32];
     bool wants_stop; /* asked to stop before the first worker was ready */
     bool draining;
@@ -121,21 +122,33 @@ static bool open_listener(struct supervisor *s, struct err *err)
 
 /* ---- workers ---- */
 
+/* What a worker says of now ends with it; what it counted stays. */
+static void clear_gauges(struct supervisor *s, u32 index)
+{
+    struct scoreboard_worker *block = &s->board->workers[index];
+    board_set(&block->pid, 0);
+    board_set(&block->started_ns, 0);
+    board_set(&block->heartbeat_ns, 0);
+    board_set(&block->connections, 0);
+    board_set(&block->in_flight, 0);
+    for (u32 i = 0; i < s->board->route_count; i++) {
+        struct scoreboard_route *route = scoreboard_route(s->board, index, i);
+        board_set(&route->running, 0);
+        board_set(&route->waiting, 0);
+    }
+}
+
 static bool start_worker(struct supervisor *s, u32 index, int ready_fd, struct err *err)
 {
     struct child *child = &s->children[index];
     int fds[WORKER_FDS] = {
         [WORKER_FD_LISTENER] = s->listener, [WORKER_FD_BOARD] = s->board_fd,
-        [WORKER_FD_READY] = ready_fd,       [WORKER_FD_KEY] = s->key_fd,
-        [WORKER_FD_LOG] = s->log_fd,        [WORKER_FD_SIGNATURES] = s->signatures_fd,
-        [WORKER_FD_GRANTS] = s->grants_fd,
+        [WORKER_FD_READY] = ready_fd,       [WORKER_FD_LOG] = s->log_fd,
+        [WORKER_FD_PLAN] = s->plan_fd,
     };
     arena_reset(&s->arena);
-    char **argv =
-        worker_args_make(&s->arena, index, ready_fd >= 0 ? s->url : NULL, s->options->log_format,
-                         &s->options->limits, s->options->modules, s->options->module_count);
-    struct scoreboard_worker *block = &s->board->workers[index];
-    memset(block, 0, sizeof *block);
+    char **argv = worker_args_make(&s->arena, index, ready_fd >= 0 ? s->url : NULL);
+    clear_gauges(s, index);
     child->started_ns = clock_monotonic_ns();
     return proc_spawn(NULL, argv, fds, WORKER_FDS, &child->pid, err);
 }
@@ -267,15 +280,18 @@ static u32 core_count(void)
 
 static bool open_board(struct supervisor *s, struct err *err)
 {
+    s->board_len = scoreboard_size(s->child_count, s->options->plan->route_count);
     s->board_fd = memfd_create("weir-scoreboard", MFD_CLOEXEC);
-    if (s->board_fd < 0 || ftruncate(s->board_fd, (off_t)sizeof *s->board) != 0)
+    if (s->board_fd < 0 || ftruncate(s->board_fd, (off_t)s->board_len) != 0)
         return err_sys(err, "cannot make the scoreboard");
-    void *at = mmap(NULL, sizeof *s->board, PROT_READ | PROT_WRITE, MAP_SHARED, s->board_fd, 0);
+    void *at = mmap(NULL, s->board_len, PROT_READ | PROT_WRITE, MAP_SHARED, s->board_fd, 0);
     if (at == MAP_FAILED)
         return err_sys(err, "cannot map the scoreboard");
     s->board = at;
-    s->board->version = SCOREBOARD_VERSION;
     s->board->supervisor_pid = (u64)getpid();
+    s->board->started_ns = clock_monotonic_ns();
+    s->board->worker_count = s->child_count;
+    s->board->route_count = s->options->plan->route_count;
     return true;
 }
 
@@ -284,7 +300,7 @@ static bool open_log(struct supervisor *s, struct err *err)
 {
     const struct server_options *options = s->options;
     struct err why = {0};
-    if (options->log_format == SERVER_LOG_NONE)
+    if (options->plan->log_format == SERVER_LOG_NONE)
         return true;
     s->log_fd = server_log_open(options->log_path, options->log_path != NULL ? err : &why);
     if (why.code != ERR_NONE)
@@ -312,7 +328,7 @@ static void begin_drain(struct supervisor *s)
         return;
     }
     s->draining = true;
-    s->kill_at_ns = clock_monotonic_ns() + s->options->limits.drain_ns + DRAIN_MARGIN_NS;
+    s->kill_at_ns = clock_monotonic_ns() + s->options->plan->limits.drain_ns + DRAIN_MARGIN_NS;
     fd_close(&s->listener);
     signal_all(s, SIGTERM);
 }
@@ -340,7 +356,7 @@ static u64 hung_at_ns(const struct supervisor *s, u32 index)
     const struct scoreboard_worker *block = &s->board->workers[index];
     u64 turned = max_u64(board_get(&block->heartbeat_ns), board_get(&block->started_ns));
     bool serves = s->children[index].pid > 0 && board_get(&block->started_ns) != 0;
-    return serves ? turned + s->options->limits.hung_ns : UINT64_MAX;
+    return serves ? turned + s->options->plan->limits.hung_ns : UINT64_MAX;
 }
 
 /* Ends workers that do not turn any more: stopped, or waiting for a disk that never answers. */
@@ -392,20 +408,15 @@ bool server_supervise(const struct server_options *options, struct err *err)
                            .listener = -1,
                            .signals = -1,
                            .board_fd = -1,
-                           .key_fd = -1,
                            .log_fd = -1,
-                           .signatures_fd = -1,
-                           .grants_fd = -1};
+                           .plan_fd = -1};
     arena_init(&s.arena, 64 * MIB);
     s.child_count = options->workers > 0 ? options->workers : core_count();
     s.child_count = (u32)min_u64(s.child_count, SCOREBOARD_WORKERS_MAX);
     s.children = check_alloc(SCOREBOARD_WORKERS_MAX * sizeof *s.children);
-    s.key_fd = worker_key_file(options->mac_key, err);
-    s.signatures_fd = worker_signatures_file(options->modules, options->module_count, err);
-    s.grants_fd = server_grants_file(&options->grants, err);
-    bool ok = s.key_fd >= 0 && s.signatures_fd >= 0 && s.grants_fd >= 0 && open_log(&s, err) &&
-              open_listener(&s, err) && open_board(&s, err) && open_signals(&s, err) &&
-              start_first(&s, err);
+    s.plan_fd = server_plan_file(options->plan, err);
+    bool ok = s.plan_fd >= 0 && open_log(&s, err) && open_listener(&s, err) &&
+              open_board(&s, err) && open_signals(&s, err) && start_first(&s, err);
     if (ok && s.wants_stop)
         begin_drain(&s);
     if (ok)
@@ -413,12 +424,10 @@ bool server_supervise(const struct server_options *options, struct err *err)
     fd_close(&s.listener);
     fd_close(&s.signals);
     fd_close(&s.board_fd);
-    fd_close(&s.key_fd);
     fd_close(&s.log_fd);
-    fd_close(&s.signatures_fd);
-    fd_close(&s.grants_fd);
+    fd_close(&s.plan_fd);
     if (s.board != NULL)
-        munmap(s.board, sizeof *s.board);
+        munmap(s.board, s.board_len);
     free(s.children);
     arena_fini(&s.arena);
     return ok;

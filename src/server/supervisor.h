@@ -12,15 +12,10 @@
 
 /* What `weir serve` was asked for. */
 struct server_options {
-    const char *address; /* HOST:PORT; port 0: any free one */
-    u32 workers;         /* 0: one per core */
-    struct server_limits limits;
-    enum server_log_format log_format;
-    const char *log_path;                /* NULL: standard output */
-    const struct server_module *modules; /* compiled; borrowed */
-    u32 module_count;
-    struct server_grants grants;  /* of programs; borrowed */
-    const struct digest *mac_key; /* of the artifacts */
+    const char *address;            /* HOST:PORT; port 0: any free one */
+    u32 workers;                    /* 0: one per core */
+    const char *log_path;           /* NULL: standard output */
+    const struct server_plan *plan; /* borrowed */
 };
 
 /* Serves until told to stop. The first line on standard error is "listening on http://ADDR:PORT",

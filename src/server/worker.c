@@ -178,19 +178,17 @@ static bool imports_fd_write(const struct rt_module *module)
 
 static bool load_modules(struct worker *w, struct err *err)
 {
-    const struct server_worker_config *config = w->config;
-    w->modules = arena_array(&w->arena, struct served_module, config->module_count);
+    const struct server_plan *plan = w->plan;
+    w->modules = arena_array(&w->arena, struct served_module, plan->module_count);
     if (w->modules == NULL)
         return err_set(err, ERR_LIMIT, ERR_NO_AT, "too many modules");
-    for (u32 i = 0; i < config->module_count; i++) {
-        const struct server_module *from = &config->modules[i];
+    for (u32 i = 0; i < plan->module_count; i++) {
+        const struct server_module *from = &plan->modules[i];
         struct served_module *module = &w->modules[i];
         module->name = from->name;
-        w->table.module_count = i + 1; /* for unload_modules */
         if (!rt_module_load(&module->module, w->engine, from->code_path, from->module_path,
-                            &config->mac_key, err) ||
-            !type_module(w, module, from, err) ||
-            !rt_pool_create(&module->pool, module->module, (u32)w->limits->instances, err))
+                            &plan->mac_key, err) ||
+            !type_module(w, module, from, err))
             return err_context(err, "%s", from->name);
         module->program = rt_module_entry_find(module->module, "_start");
         module->prints = imports_fd_write(module->module);
@@ -198,10 +196,84 @@ static bool load_modules(struct worker *w, struct err *err)
     return true;
 }
 
+/* ---- routes ---- */
+
+static bool make_version(struct worker *w, struct served_route *route, u32 version, u32 module,
+                         struct err *err)
+{
+    struct served_version *out = &route->versions[version];
+    const struct config_limits *limits = &route->plan->limits;
+    u32 index = (u32)(route - w->table.routes);
+    out->breaker = scoreboard_breaker(w->config->board, index, version);
+    out->window = route->board->windows[version];
+    if (module == SERVER_NO_MODULE)
+        return true;
+    out->module = &w->modules[module];
+    return (rt_pool_create(&out->pool, out->module->module, (u32)limits->concurrency, err) &&
+            rt_pool_limit_memory(out->pool, limits->memory_bytes, err)) ||
+           err_context(err, "%s", out->module->name);
+}
+
+static bool make_route(struct worker *w, u32 index, struct err *err)
+{
+    struct served_route *route = &w->table.routes[index];
+    const struct server_route *plan = route->plan = &w->plan->routes[index];
+    route->board = scoreboard_route(w->config->board, w->config->index, index);
+    route->module = &w->modules[plan->module];
+    for (u32 i = 0; i < plan->fallback_count; i++) {
+        enum config_fallback_kind kind = plan->fallbacks[i].kind;
+        route->may_retry |= kind == CONFIG_FALLBACK_PREVIOUS || kind == CONFIG_FALLBACK_ROUTE;
+        route->keeps_answers |= kind == CONFIG_FALLBACK_STALE;
+    }
+    w->body_bytes_max = (size_t)max_u64(w->body_bytes_max, plan->limits.body_bytes);
+    w->body_bytes_max = (size_t)max_u64(w->body_bytes_max, plan->limits.keep_bytes);
+    w->reply_bytes_max = (size_t)max_u64(w->reply_bytes_max, plan->limits.reply_bytes);
+    return make_version(w, route, 0, plan->module, err) &&
+           make_version(w, route, 1, plan->previous, err);
+}
+
+/* A request cannot turn from one of a program into one of a function. */
+static bool check_fallbacks(const struct worker *w, const struct served_route *route,
+                            struct err *err)
+{
+    bool is_program = route->module->program != NULL;
+    for (u32 i = 0; i < route->plan->fallback_count; i++) {
+        const struct server_fallback *fallback = &route->plan->fallbacks[i];
+        const struct served_module *other = NULL;
+        if (fallback->kind == CONFIG_FALLBACK_PREVIOUS)
+            other = route->versions[1].module;
+        if (fallback->kind == CONFIG_FALLBACK_ROUTE)
+            other = w->table.routes[fallback->route].module;
+        if (other != NULL && (other->program != NULL) != is_program)
+            return err_set(err, ERR_USAGE, ERR_NO_AT,
+                           "route %s: the fallback %s needs another %s, but %s is %s",
+                           route->plan->name, config_fallback_text(fallback->kind),
+                           is_program ? "program" : "module of functions", other->name,
+                           is_program ? "none" : "a program");
+    }
+    return true;
+}
+
+static bool make_routes(struct worker *w, struct err *err)
+{
+    const struct server_plan *plan = w->plan;
+    w->table.routes = arena_array(&w->arena, struct served_route, plan->route_count);
+    if (w->table.routes == NULL)
+        return err_set(err, ERR_LIMIT, ERR_NO_AT, "too many routes");
+    w->table.route_count = plan->route_count;
+    for (u32 i = 0; i < plan->route_count; i++)
+        if (!make_route(w, i, err))
+            return false;
+    for (u32 i = 0; i < plan->route_count; i++)
+        if (!check_fallbacks(w, &w->table.routes[i], err))
+            return false;
+    return server_endpoints_make(&w->table, w->table.routes, plan->route_count, &w->arena, err);
+}
+
 /* Opened once, for all programs that will run. */
 static bool open_dirs(struct worker *w, struct err *err)
 {
-    const struct server_grants *grants = &w->config->grants;
+    const struct server_grants *grants = &w->plan->grants;
     w->dirs = arena_array(&w->arena, int, grants->dir_count);
     CHECK(w->dirs != NULL || grants->dir_count == 0);
     for (u32 i = 0; i < grants->dir_count; i++)
@@ -217,20 +289,21 @@ static bool open_dirs(struct worker *w, struct err *err)
 static void close_dirs(struct worker *w)
 {
     wasi_helper_destroy(&w->helper);
-    for (u32 i = 0; w->dirs != NULL && i < w->config->grants.dir_count; i++)
+    for (u32 i = 0; w->dirs != NULL && i < w->plan->grants.dir_count; i++)
         fd_close(&w->dirs[i]);
 }
 
 static void unload_modules(struct worker *w)
 {
-    for (u32 i = 0; i < w->table.module_count; i++) {
-        rt_pool_destroy(&w->modules[i].pool);
+    for (u32 i = 0; i < w->table.route_count; i++)
+        for (u32 k = 0; k < SERVER_VERSIONS; k++)
+            rt_pool_destroy(&w->table.routes[i].versions[k].pool);
+    for (u32 i = 0; w->modules != NULL && i < w->plan->module_count; i++)
         rt_module_release(&w->modules[i].module);
-    }
 }
 
 /* As many descriptors as the connections need; where the system allows fewer, fewer connections. */
-static void fit_descriptors(struct server_limits *limits)
+static void fit_descriptors(struct config_limits *limits)
 {
     struct rlimit fds;
     if (getrlimit(RLIMIT_NOFILE, &fds) != 0)
@@ -247,14 +320,13 @@ static void fit_descriptors(struct server_limits *limits)
 
 static void make_index(struct worker *w)
 {
-    server_endpoints_make(&w->table, w->modules, w->table.module_count, &w->arena);
     server_index_json(&w->table, &w->index_json);
     server_index_html(&w->table, &w->index_html);
 }
 
 static bool start(struct worker *w, struct err *err)
 {
-    struct rt_options engine = {.memory_max_bytes = w->limits->memory_bytes};
+    struct rt_options engine = {0};
     struct sched_options sched = {0};
     w->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (w->spare_fd < 0)
@@ -263,12 +335,14 @@ static bool start(struct worker *w, struct err *err)
         !sched_create(&w->sched, w->engine, w->loop, &sched, err) || !watch_signals(w, err))
         return false;
     wasi_host_add(w->engine);
-    if (!load_modules(w, err) || !open_dirs(w, err))
+    if (!load_modules(w, err) || !make_routes(w, err) || !open_dirs(w, err))
         return false;
     make_index(w);
+    w->stale = server_stale_create((size_t)w->limits->stale_bytes);
+    w->idle_ns = clock_monotonic_ns();
     random_bytes(&w->id_high, sizeof w->id_high);
-    if (w->config->log_format != SERVER_LOG_NONE && w->config->log_fd >= 0)
-        w->log = server_log_create(w->config->log_format, w->config->log_fd, w->loop, w->board);
+    if (w->plan->log_format != SERVER_LOG_NONE && w->config->log_fd >= 0)
+        w->log = server_log_create(w->plan->log_format, w->config->log_fd, w->loop, w->board);
     w->listener = (struct loop_watch){.fd = w->config->listener_fd, .fn = accept_clients};
     w->accept_timer.fn = accept_pause_over;
     w->drain_timer.fn = drain_over;
@@ -285,7 +359,7 @@ static void announce(struct worker *w)
         buf_clear(out);
         buf_add_format(out, "listening on %s\n", w->config->announce);
         server_index_curl(&w->table, w->config->announce, out);
-        if (w->limits->connections < w->config->limits.connections)
+        if (w->limits->connections < w->plan->limits.connections)
             buf_add_format(out, "  %llu connections per worker: the limit of open files is low\n",
                            (unsigned long long)w->limits->connections);
         if (!fd_write_all(STDERR_FILENO, out->bytes, out->len))
@@ -303,6 +377,7 @@ static void stop(struct worker *w)
     sched_destroy(&w->sched);
     close_dirs(w);
     unload_modules(w);
+    server_stale_destroy(&w->stale);
     rt_engine_destroy(&w->engine);
     server_log_destroy(&w->log);
     loop_destroy(&w->loop);
@@ -329,24 +404,26 @@ const char *server_worker_date(struct worker *w)
 
 bool server_worker_run(const struct server_worker_config *config, struct err *err)
 {
-    struct server_limits limits = config->limits;
+    struct config_limits limits = config->plan.limits;
     struct worker *w = check_alloc(sizeof *w);
     w->config = config;
+    w->plan = &config->plan;
     w->limits = &limits;
-    w->board = config->board;
+    w->board = &config->board->workers[config->index];
     w->spare_fd = w->signals.fd = -1;
     arena_init(&w->arena, ARENA_BYTES);
     buf_init(&w->index_json, INDEX_MAX_BYTES);
     buf_init(&w->index_html, INDEX_MAX_BYTES);
     buf_init(&w->openapi, INDEX_MAX_BYTES);
-    buf_init(&w->spare_body, (size_t)limits.body_bytes);
+    buf_init(&w->spare_body, SIZE_MAX);
     buf_init(&w->payload, PAYLOAD_BYTES);
     fit_descriptors(&limits);
     bool ok = start(w, err);
     if (ok)
         announce(w);
     while (ok && !w->stopped && !(w->draining && w->connections == 0)) {
-        sched_turn(w->sched, min_u64(HEARTBEAT_NS, limits.hung_ns / 4));
+        sched_turn(w->sched, w->turn != NULL ? 0 : min_u64(HEARTBEAT_NS, limits.hung_ns / 4));
+        server_admit_turn(w);
         board_set(&w->board->heartbeat_ns, loop_now_ns(w->loop));
     }
     stop(w);

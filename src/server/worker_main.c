@@ -26,7 +26,9 @@ int server_worker_main(int argc, char **argv)
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     bool ok = worker_args_read(argc, argv, &arena, &config, &err);
     if (ok) {
-        board_set(&config.board->pid, (u64)getpid());
+        struct scoreboard_worker *block = &config.board->workers[config.index];
+        board_set(&block->pid, (u64)getpid());
+        board_add(&block->starts, 1);
         ok = server_worker_run(&config, &err);
     }
     if (!ok)

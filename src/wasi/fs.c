@@ -468,7 +468,7 @@ static u32 run_rename(struct wasi_op *op)
 /* ---- all of them ---- */
 
 static u32 (*const runs[])(struct wasi_op *) = {
-#define WASI_OP(name, field, fds, paths, bytes) run_##field,
+#define WASI_OP(name, field, fds, paths, bytes, changes) run_##field,
 #include "wasi/op.def"
 #undef WASI_OP
 };
@@ -479,4 +479,17 @@ void wasi_op_run(struct wasi_op *op)
     op->reply = (struct wasi_op_reply){0};
     op->opened = -1;
     op->reply.error = runs[op->request.kind](op);
+}
+
+bool wasi_op_changes(const struct wasi_op *op)
+{
+    enum { NO, YES };
+    static const bool may_change[] = {
+#define WASI_OP(name, field, fds, paths, bytes, changes) changes,
+#include "wasi/op.def"
+#undef WASI_OP
+    };
+    if (op->request.kind == WASI_OP_OPEN)
+        return (op->request.flags & (O_CREAT | O_TRUNC)) != 0;
+    return may_change[op->request.kind];
 }

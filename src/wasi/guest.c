@@ -85,6 +85,11 @@ u32 wasi_guest_fd_count(const struct wasi_guest *guest)
     return guest->fd_count;
 }
 
+bool wasi_guest_had_effect(const struct wasi_guest *guest)
+{
+    return guest->had_effect;
+}
+
 bool wasi_guest_has_exited(const struct wasi_guest *guest, u32 *code)
 {
     *code = guest->exit_code;

@@ -333,7 +333,8 @@ void wasi_helper_call(struct wasi_helper *helper, struct sched_task *task, struc
 
 void wasi_op_call(struct rt_instance *instance, struct wasi_op *op)
 {
-    const struct wasi_guest *guest = wasi_guest_of(instance);
+    struct wasi_guest *guest = wasi_guest_of(instance);
+    guest->had_effect |= wasi_op_changes(op);
     if (guest->options.helper == NULL)
         wasi_op_run(op);
     else

@@ -81,7 +81,7 @@ enum wasi_clock {
 /* ---- fs.c: everything on files that may block, as one request and one function ---- */
 
 enum wasi_op_kind {
-#define WASI_OP(name, field, fds, paths, bytes) WASI_OP_##name,
+#define WASI_OP(name, field, fds, paths, bytes, changes) WASI_OP_##name,
 #include "wasi/op.def"
 #undef WASI_OP
     WASI_OP_COUNT
@@ -114,6 +114,7 @@ struct wasi_op {
 };
 #define WASI_OP_PARTIAL 1u            /* flag of READDIR: the last entry may be cut off */
 void wasi_op_run(struct wasi_op *op); /* in this process, and this is what the helper does */
+bool wasi_op_changes(const struct wasi_op *op); /* files or folders */
 size_t wasi_iov_bytes(const struct iovec *iov, u32 count);
 enum wasi_errno wasi_errno_of(int host);
 u32 wasi_filetype_of(u32 mode);
@@ -149,7 +150,7 @@ struct wasi_guest {
     struct wasi_fd *fds;
     u32 fd_cap, fd_count; /* places; open ones */
     u32 exit_code;
-    bool has_exited;
+    bool has_exited, had_effect;
 };
 struct wasi_guest *wasi_guest_of(const struct rt_instance *instance); /* may be NULL */
 /* The open descriptor with these rights, or the error. */

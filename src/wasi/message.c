@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 
 const struct wasi_op_row wasi_op_rows[WASI_OP_COUNT] = {
-#define WASI_OP(name, field, fds, paths, bytes) {fds, paths, WASI_BYTES_##bytes},
+#define WASI_OP(name, field, fds, paths, bytes, changes) {fds, paths, WASI_BYTES_##bytes},
 #include "wasi/op.def"
 #undef WASI_OP
 };

@@ -90,6 +90,9 @@ void wasi_stream_wake(struct wasi_stream *stream);
 /* Has the guest called proc_exit (its task ended with ABI_TRAP_EXIT), and with what code? */
 bool wasi_guest_has_exited(const struct wasi_guest *guest, u32 *code);
 
+/* Has it changed files, so that running it again elsewhere would change them twice? */
+bool wasi_guest_had_effect(const struct wasi_guest *guest);
+
 u32 wasi_guest_fd_count(const struct wasi_guest *guest); /* open descriptors */
 
 /* ---- the helper process ---- */

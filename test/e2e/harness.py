@@ -16,11 +16,13 @@ PATIENCE_S = 60  # for anything that should happen soon, on however busy a machi
 
 
 class Server:
-    """`weir serve` of some guests. Used as a context: leaving it drains and checks the end."""
+    """`weir serve` of some guests, or of a weir.toml. Used as a context: leaving it drains and
+    checks the end."""
 
     def __init__(self, *guests, options=(), may_lose_workers=False, stdout=subprocess.DEVNULL):
         self.may_lose_workers = may_lose_workers
-        files = [os.path.join(GUESTS, name + ".wasm") for name in guests]
+        files = [name if name.endswith(".toml") else os.path.join(GUESTS, name + ".wasm")
+                 for name in guests]
         self.process = subprocess.Popen(
             [os.path.join(BIN, "weir"), "serve", *files, "--addr", "127.0.0.1:0", *options],
             stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE)

@@ -53,7 +53,7 @@ class Log(unittest.TestCase):
                 ("PUT", "/hello/add", "405", "6", None, "method-not-allowed"),
                 ("HEAD", "/", "200", "0", "0", "ok"),
                 ("POST", "/trap/trap_divide", "502", "6", None, "integer-divide-by-zero"),
-                ("POST", "/spin/spin", "504", "2", None, "cpu-limit"),
+                ("POST", "/spin/spin", "503", "2", None, "cpu-limit"),
                 ("-", "-", "400", "0", None, "bad-request")]
         self.assertEqual(len(lines), len(want))
         self.assertEqual(lines[0]["request"], headers["weir-request-id"])

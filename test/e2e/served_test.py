@@ -109,7 +109,7 @@ class Served(SharedServer):
         for query, want in (
                 ("trap", (502, "trap", "unreachable executed")),
                 ("exit", (502, "exit-code", "the program ended with exit code 7")),
-                ("spin", (504, "deadline", "CPU time limit reached")),
+                ("spin", (503, "deadline", "CPU time limit reached")),
                 ("mismatch", (502, "bad-response",
                               "the program's Content-Length is 4, its body has 3 bytes")),
                 ("inject", (502, "bad-response", "the program wrote a malformed header field")),

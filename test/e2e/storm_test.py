@@ -56,7 +56,7 @@ def visit(dice, sock, data):
 
 class Storm(SharedServer):
     GUESTS = ("hello", "trap", "spin")
-    OPTIONS = ("--workers", "1", "--cpu-ms", "20", "--instances", "3", "--queue", "4",
+    OPTIONS = ("--workers", "1", "--cpu-ms", "20", "--concurrency", "3", "--queue", "4",
                "--connections", "40", "--head-ms", "300", "--body-idle-ms", "300",
                "--idle-ms", "300")
 

@@ -46,7 +46,7 @@ class Spin(SharedServer):
     def test_the_limit_of_processor_time(self):
         for name in ("spin", "spin_in_memory"):
             status, error = self.server.error("/spin/" + name)
-            self.assertEqual((status, error["code"], error["kind"]), (504, "deadline", "cpu-limit"))
+            self.assertEqual((status, error["code"], error["kind"]), (503, "deadline", "cpu-limit"))
             self.assertIn(name, error["backtrace"])
 
     def test_others_are_served_meanwhile(self):
@@ -59,7 +59,7 @@ class Spin(SharedServer):
         while any(thread.is_alive() for thread in spinning):
             self.assertEqual(self.server.call("/hello/add", served, 1), served + 1)
             served += 1
-        self.assertEqual([status for status, _ in results], [504] * 4)
+        self.assertEqual([status for status, _ in results], [503] * 4)
         self.assertGreater(served, 20)
 
     def test_results_survive_preemption(self):
@@ -79,10 +79,10 @@ class Limits(unittest.TestCase):
     def test_wall_clock(self):
         with Server("spin", options=("--workers", "1", "--wall-ms", "200")) as server:
             status, error = server.error("/spin")
-            self.assertEqual((status, error["kind"]), (504, "wall-limit"))
+            self.assertEqual((status, error["kind"]), (503, "wall-limit"))
 
     def test_one_instance_and_a_queue(self):
-        options = ("--workers", "1", "--instances", "1", "--queue", "2", "--cpu-ms", "1000",
+        options = ("--workers", "1", "--concurrency", "1", "--queue", "2", "--cpu-ms", "1000",
                    "--wall-ms", "60000")  # of a busy machine: nobody's waiting ends
         with Server("spin", options=options) as server:
             got = []
@@ -96,12 +96,12 @@ class Limits(unittest.TestCase):
                 thread.start()
             for thread in threads:
                 thread.join(PATIENCE_S)
-            self.assertEqual(sorted(got, key=str), [(503, "busy", "1")] * 3
-                             + [(504, "deadline", None)] * 3)
+            self.assertEqual(sorted(got, key=str), [(429, "route-busy", "1")] * 3
+                             + [(503, "deadline", "1")] * 3)
             self.assertIsInstance(server.call("/work", 10), int)
 
     def test_waiting_in_the_queue_ends(self):
-        options = ("--workers", "1", "--instances", "1", "--cpu-ms", "60000", "--wall-ms", "700")
+        options = ("--workers", "1", "--concurrency", "1", "--cpu-ms", "60000", "--wall-ms", "700")
         with Server("spin", options=options) as server:
             got = []
             threads = [threading.Thread(target=lambda: got.append(server.error("/spin")))
@@ -111,12 +111,13 @@ class Limits(unittest.TestCase):
             for thread in threads:
                 thread.join(PATIENCE_S)
             self.assertEqual(len(got), 3)
-            for status, _ in got:  # 503 if it never ran, 504 if there was a moment left to run
-                self.assertIn(status, (503, 504))
+            for status, error in got:  # busy if it never ran, unless there was a moment left
+                self.assertEqual(status, 503)
+                self.assertIn(error["code"], ("busy", "deadline"))
             self.assertIsInstance(server.call("/work", 10), int)
 
     def test_a_client_that_goes_frees_its_instance(self):
-        options = ("--workers", "1", "--instances", "1", "--cpu-ms", "3600000", "--wall-ms",
+        options = ("--workers", "1", "--concurrency", "1", "--cpu-ms", "3600000", "--wall-ms",
                    "3600000")
         with Server("spin", options=options) as server:
             for _ in range(5):  # the second of each pair waits in the queue when it goes

@@ -14,6 +14,12 @@ static void which_exports_are_endpoints(void **state)
     arena_fini(&served.arena);
 }
 
+static const struct endpoint *find(const struct served *served, struct http_text path)
+{
+    struct server_match match;
+    return server_endpoint_find(&served->table, path, &match) ? match.endpoint : NULL;
+}
+
 static void paths_are_found(void **state)
 {
     (void)state;
@@ -52,7 +58,7 @@ static void paths_are_found(void **state)
         struct served served;
         serve(&served, cases[i].modules);
         struct http_text path = {cases[i].path, strlen(cases[i].path)};
-        const struct endpoint *found = server_endpoint_find(&served.table, path);
+        const struct endpoint *found = find(&served, path);
         if ((found == NULL) != (cases[i].found == NULL))
             print_error("case: %s\n", cases[i].path);
         assert_int_equal(found == NULL, cases[i].found == NULL);
@@ -71,12 +77,65 @@ static void long_paths_are_not_found(void **state)
     memset(path, 'a', sizeof path);
     path[0] = '/';
     for (size_t len = NAME_MAX_BYTES - 2; len < NAME_MAX_BYTES + 4; len++)
-        assert_null(server_endpoint_find(&served.table, (struct http_text){path, len}));
-    assert_null(server_endpoint_find(&served.table, (struct http_text){path, sizeof path}));
+        assert_null(find(&served, (struct http_text){path, len}));
+    assert_null(find(&served, (struct http_text){path, sizeof path}));
     const struct endpoint *nearest[3];
     assert_int_equal(
         server_endpoint_nearest(&served.table, (struct http_text){path, sizeof path}, nearest, 3),
         0);
+    arena_fini(&served.arena);
+}
+
+/* Routes at paths of their own: one function, all functions, a program. */
+static void routes_by_their_paths(void **state)
+{
+    (void)state;
+    static const struct rt_export start = {.name = TEXT("_start"), .type = &nullary};
+    static const struct server_route plans[] = {
+        {.name = "one", .path = "/api/dot", .function = "dot"},
+        {.name = "all", .path = "/api/v2"},
+        {.name = "program", .path = "/api"},
+        {.name = "other", .path = "/"},
+    };
+    static const struct {
+        const char *path, *route, *endpoint;
+        size_t script_len;
+    } cases[] = {
+        {"/api/dot", "one", "/api/dot", 8},   {"/api/%64ot", "one", "/api/dot", 10},
+        {"/api/dot/x", "program", NULL, 4},   {"/api/v2/add", "all", "/api/v2/add", 7},
+        {"/api/v2/nope", "program", NULL, 4}, {"/api/v2", "program", NULL, 4},
+        {"/api", "program", NULL, 4},         {"/api/", "program", NULL, 4},
+        {"/api%2Fdot", NULL, NULL, 0},        {"/apis", NULL, NULL, 0},
+        {"/add", "other", "/add", 0},         {"/", NULL, NULL, 0},
+    };
+    struct served served;
+    serve(&served, 2);
+    struct served_module program = {.name = "program", .module = &math, .program = &start};
+    struct served_route routes[] = {
+        {.plan = &plans[0], .module = &served.modules[0]},
+        {.plan = &plans[1], .module = &served.modules[0]},
+        {.plan = &plans[2], .module = &program},
+        {.plan = &plans[3], .module = &served.modules[1]},
+    };
+    assert_true(server_endpoints_make(&served.table, routes, 4, &served.arena, NULL));
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct server_match match;
+        struct http_text path = {cases[i].path, strlen(cases[i].path)};
+        bool found = server_endpoint_find(&served.table, path, &match);
+        assert_int_equal(found, cases[i].route != NULL);
+        if (!found)
+            continue;
+        assert_string_equal(match.route->plan->name, cases[i].route);
+        assert_int_equal(match.script_len, cases[i].script_len);
+        assert_int_equal(match.endpoint == NULL, cases[i].endpoint == NULL);
+        if (match.endpoint != NULL)
+            assert_string_equal(match.endpoint->path, cases[i].endpoint);
+    }
+    struct err err = {0};
+    static const struct server_route wrong = {.name = "w", .path = "/w", .function = "nothing"};
+    routes[0].plan = &wrong;
+    assert_false(server_endpoints_make(&served.table, routes, 1, &served.arena, &err));
+    assert_int_equal(err.code, ERR_USAGE);
     arena_fini(&served.arena);
 }
 
@@ -123,6 +182,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(which_exports_are_endpoints),
         cmocka_unit_test(paths_are_found),
+        cmocka_unit_test(routes_by_their_paths),
         cmocka_unit_test(long_paths_are_not_found),
         cmocka_unit_test(nearest_paths),
     };

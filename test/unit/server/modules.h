@@ -65,12 +65,15 @@ static struct rt_module other = {other_exports, COUNT_OF(other_exports)};
 struct served {
     struct arena arena;
     struct served_module modules[2];
+    struct server_route plans[2];
+    struct served_route routes[2];
     struct endpoint_table table;
 };
 
-/* The first `count` of the two modules above, as a worker serves them. */
+/* The first `count` of the two modules above, as a worker serves them without a weir.toml. */
 static inline void serve(struct served *served, u32 count)
 {
+    static const char *const own[] = {"math", "other"}, *const paths[] = {"/math", "/other"};
     arena_init(&served->arena, MIB);
     served->modules[0] = (struct served_module){.name = "math", .module = &math};
     served->modules[1] = (struct served_module){.name = "other", .module = &other};
@@ -78,6 +81,12 @@ static inline void serve(struct served *served, u32 count)
         struct served_module *module = &served->modules[i];
         assert_true(typed_module_make(&module->typed, module->module, (struct rt_text){NULL, 0}, "",
                                       &served->arena, NULL));
+        served->plans[i] = (struct server_route){.name = own[i], .path = paths[i], .module = i};
+        if (count == 1) {
+            served->plans[i].path = "/";
+            served->plans[i].also = paths[i];
+        }
+        served->routes[i] = (struct served_route){.plan = &served->plans[i], .module = module};
     }
-    server_endpoints_make(&served->table, served->modules, count, &served->arena);
+    assert_true(server_endpoints_make(&served->table, served->routes, count, &served->arena, NULL));
 }

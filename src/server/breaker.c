@@ -1,0 +1,193 @@
+/*
+ * server/breaker.c -- circuit breakers: a version of a route's module that keeps failing is not
+ * called for a while, and then by one request at a time until one succeeds.
+ *
+ * Every worker counts what came of its calls in the last tenths of a window. Whoever meets a
+ * failure adds up the counts of all workers and opens the breaker, which all of them see. A trap,
+ * and whatever else a request may cause by what is in it, counts only if at least CLIENTS_MIN
+ * clients have met one: a single client with a poisonous input closes a route for nobody else.
+ */
+#include "base/check.h"
+#include "server/internal.h"
+
+#define CLIENTS_MIN   3
+#define BACKOFF_MAX   5                 /* doublings of the time that a breaker stays open */
+#define PROBE_LATE_NS ((u64)1000000000) /* beyond its wall clock, a probe is given up */
+#define CLIENTS_SEEN  16                /* different ones that are told apart */
+
+bool server_breaker_is_open(const struct served_version *version, u64 now)
+{
+    const struct scoreboard_breaker *breaker = version->breaker;
+    u64 until = board_get(&breaker->open_until_ns);
+    return until != 0 && (now < until || now < board_get(&breaker->probe_until_ns));
+}
+
+bool server_breaker_admit(struct server_attempt *attempt, u64 now)
+{
+    struct scoreboard_breaker *breaker = attempt->version->breaker;
+    attempt->is_probe = false;
+    if (board_get(&breaker->open_until_ns) == 0)
+        return true;
+    u64 until = board_get(&breaker->probe_until_ns);
+    if (server_breaker_is_open(attempt->version, now))
+        return false;
+    u64 late = now + attempt->route->plan->limits.wall_ns + PROBE_LATE_NS;
+    attempt->is_probe = atomic_compare_exchange_strong(&breaker->probe_until_ns, &until, late);
+    return attempt->is_probe;
+}
+
+/* ---- counting ---- */
+
+static u64 bucket_ns(const struct served_route *route)
+{
+    return max_u64(route->plan->limits.breaker_window_ns / SCOREBOARD_BUCKETS, 1);
+}
+
+static u32 get(const _Atomic u32 *count)
+{
+    return atomic_load_explicit((_Atomic u32 *)(uintptr_t)count, memory_order_relaxed);
+}
+
+static void add(_Atomic u32 *count)
+{
+    atomic_store_explicit(count, get(count) + 1, memory_order_relaxed);
+}
+
+static struct scoreboard_bucket *bucket_now(const struct served_version *version, u64 index)
+{
+    struct scoreboard_bucket *bucket = &version->window[index % SCOREBOARD_BUCKETS];
+    if (board_get(&bucket->index) == index)
+        return bucket;
+    atomic_store_explicit(&bucket->good, 0, memory_order_relaxed);
+    atomic_store_explicit(&bucket->input, 0, memory_order_relaxed);
+    atomic_store_explicit(&bucket->other, 0, memory_order_relaxed);
+    for (u32 i = 0; i < SCOREBOARD_BUCKET_CLIENTS; i++)
+        atomic_store_explicit(&bucket->clients[i], 0, memory_order_relaxed);
+    board_set(&bucket->index, index);
+    return bucket;
+}
+
+static void remember_client(struct scoreboard_bucket *bucket, u32 client)
+{
+    for (u32 i = 0; i < SCOREBOARD_BUCKET_CLIENTS; i++) {
+        u32 known = get(&bucket->clients[i]);
+        if (known == client)
+            return;
+        if (known == 0) {
+            atomic_store_explicit(&bucket->clients[i], client, memory_order_relaxed);
+            return;
+        }
+    }
+}
+
+/* A client is an address, of IPv6 the network of 64 bits: "2001:db8:1:2:" of what inet_ntop wrote
+ * with at least four groups, all of a shorter text. */
+static u32 client_hash(const char *client)
+{
+    u64 hash = 14695981039346656037u; /* FNV-1a */
+    u32 colons = 0;
+    for (const char *c = client == NULL ? "" : client; *c != 0 && colons < 4; c++) {
+        colons += *c == ':';
+        hash = (hash ^ (u8)*c) * 1099511628211u;
+    }
+    return (u32)(hash >> 32) | 1;
+}
+
+/* ---- deciding ---- */
+
+struct tally {
+    u64 good, input, other;
+    u32 clients[CLIENTS_SEEN], client_count;
+};
+
+static void tally_client(struct tally *tally, u32 client)
+{
+    for (u32 i = 0; i < tally->client_count; i++)
+        if (tally->clients[i] == client)
+            return;
+    if (client != 0 && tally->client_count < CLIENTS_SEEN)
+        tally->clients[tally->client_count++] = client;
+}
+
+static void tally_window(struct tally *tally, const struct scoreboard_bucket *window, u64 from,
+                         u64 to)
+{
+    for (u32 i = 0; i < SCOREBOARD_BUCKETS; i++) {
+        const struct scoreboard_bucket *bucket = &window[i];
+        u64 index = board_get(&bucket->index);
+        if (index < from || index > to)
+            continue;
+        tally->good += get(&bucket->good);
+        tally->input += get(&bucket->input);
+        tally->other += get(&bucket->other);
+        for (u32 k = 0; k < SCOREBOARD_BUCKET_CLIENTS; k++)
+            tally_client(tally, get(&bucket->clients[k]));
+    }
+}
+
+static bool should_open(const struct worker *w, const struct server_attempt *attempt, u64 index)
+{
+    struct tally tally = {0};
+    struct scoreboard *board = w->config->board;
+    u32 route = (u32)(attempt->route - w->table.routes);
+    u32 version = (u32)(attempt->version - attempt->route->versions);
+    u64 closed_ns = board_get(&attempt->version->breaker->closed_at_ns);
+    u64 from = index < SCOREBOARD_BUCKETS ? 0 : index - SCOREBOARD_BUCKETS + 1;
+    if (closed_ns > 0)
+        from = max_u64(from, closed_ns / bucket_ns(attempt->route) + 1);
+    for (u32 i = 0; i < board->worker_count; i++)
+        tally_window(&tally, scoreboard_route(board, i, route)->windows[version], from, index);
+    u64 failures = tally.other + (tally.client_count >= CLIENTS_MIN ? tally.input : 0);
+    return failures >= attempt->route->plan->limits.breaker_failures &&
+           failures >= tally.good + tally.input + tally.other - failures;
+}
+
+static void open_for(struct scoreboard_breaker *breaker, u64 now, u64 for_ns)
+{
+    board_set(&breaker->open_until_ns, now + for_ns);
+    board_set(&breaker->probe_until_ns, 0);
+    board_add(&breaker->opened, 1);
+}
+
+/* What came of the one request that was let through. */
+static void end_probe(struct server_attempt *attempt, enum breaker_outcome outcome, u64 now)
+{
+    struct scoreboard_breaker *breaker = attempt->version->breaker;
+    attempt->is_probe = false;
+    if (outcome == BREAKER_GOOD) {
+        board_set(&breaker->closed_at_ns, now);
+        board_set(&breaker->streak, 0);
+        board_set(&breaker->probe_until_ns, 0);
+        board_set(&breaker->open_until_ns, 0);
+    } else if (outcome == BREAKER_NEUTRAL) {
+        board_set(&breaker->probe_until_ns, 0); /* the next one is the probe */
+    } else {
+        u64 streak = board_get(&breaker->streak) + 1;
+        board_set(&breaker->streak, streak);
+        open_for(breaker, now,
+                 attempt->route->plan->limits.breaker_open_ns << min_u64(streak, BACKOFF_MAX));
+    }
+}
+
+void server_breaker_tell(struct worker *w, struct server_attempt *attempt,
+                         enum breaker_outcome outcome, const char *client)
+{
+    u64 now = loop_now_ns(w->loop), index = now / bucket_ns(attempt->route);
+    if (attempt->is_probe) {
+        end_probe(attempt, outcome, now);
+        return;
+    }
+    if (outcome == BREAKER_NEUTRAL)
+        return;
+    struct scoreboard_bucket *bucket = bucket_now(attempt->version, index);
+    if (outcome == BREAKER_GOOD) {
+        add(&bucket->good);
+        return;
+    }
+    if (outcome == BREAKER_INPUT)
+        remember_client(bucket, client_hash(client));
+    add(outcome == BREAKER_INPUT ? &bucket->input : &bucket->other);
+    struct scoreboard_breaker *breaker = attempt->version->breaker;
+    if (board_get(&breaker->open_until_ns) == 0 && should_open(w, attempt, index))
+        open_for(breaker, now, attempt->route->plan->limits.breaker_open_ns);
+}

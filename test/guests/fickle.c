@@ -1,0 +1,133 @@
+/*
+ * fickle.c -- a program whose mood changes from outside: the first line of the file NAME.mood in
+ * its folder, NAME being what it is served as, says how it answers; further lines are fields of its
+ * head. Without the file it is well. It speaks WASI preview 1 directly.
+ */
+#define WASI(name)   __attribute__((import_module("wasi_snapshot_preview1"), import_name(#name)))
+#define EXPORT(name) __attribute__((export_name(#name)))
+
+typedef unsigned char u8;
+typedef unsigned u32;
+typedef unsigned long long u64;
+
+struct part {
+    const void *bytes;
+    u32 len;
+};
+
+WASI(args_sizes_get) u32 args_sizes_get(u32 *count, u32 *len);
+WASI(args_get) u32 args_get(char **args, char *texts);
+WASI(fd_read) u32 fd_read(u32 fd, const struct part *parts, u32 count, u32 *done);
+WASI(fd_write) u32 fd_write(u32 fd, const struct part *parts, u32 count, u32 *done);
+WASI(path_open)
+u32 path_open(u32 dir, u32 lookup, const char *path, u32 len, u32 oflags, u64 base, u64 inheriting,
+              u32 flags, u32 *opened);
+WASI(proc_exit) __attribute__((noreturn)) void proc_exit(u32 code);
+
+enum { O_CREATE = 1, RIGHT_READ = 2, RIGHT_WRITE = 64 };
+
+static char *args[4], texts[4096], path[256], mood[4096];
+static u8 body[1 << 20];
+static u32 body_len, mood_len;
+
+static u32 text_len(const char *text)
+{
+    u32 len = 0;
+    for (; text[len] != 0; len++)
+        __asm__ volatile(""); /* no strlen is made of it: there is none */
+    return len;
+}
+
+static u32 read_all(u32 fd, void *bytes, u32 len)
+{
+    u32 at = 0, done;
+    do {
+        struct part part = {(u8 *)bytes + at, len - at};
+        if (fd_read(fd, &part, 1, &done) != 0)
+            proc_exit(100);
+        at += done;
+    } while (done > 0 && at < len);
+    return at;
+}
+
+static void put_bytes(const void *bytes, u32 len)
+{
+    while (len > 0) {
+        u32 done;
+        struct part part = {bytes, len};
+        if (fd_write(1, &part, 1, &done) != 0)
+            proc_exit(101);
+        bytes = (const u8 *)bytes + done;
+        len -= done;
+    }
+}
+
+static void put(const char *text)
+{
+    put_bytes(text, text_len(text));
+}
+
+static void read_mood(void)
+{
+    u32 len = 0, fd;
+    for (const char *from = args[0]; *from != 0 && len < 200; len++)
+        path[len] = *from++;
+    for (const char *from = ".mood"; *from != 0; len++)
+        path[len] = *from++;
+    if (path_open(3, 1, path, len, 0, RIGHT_READ, 0, 0, &fd) == 0)
+        mood_len = read_all(fd, mood, sizeof mood - 1);
+}
+
+static int mood_is(const char *word)
+{
+    u32 i = 0;
+    while (word[i] != 0 && mood[i] == word[i])
+        i++;
+    return word[i] == 0 && (mood[i] == 0 || mood[i] == '\n');
+}
+
+/* Changes something outside. */
+static void leave_trace(void)
+{
+    u32 fd, done;
+    struct part part = {"x", 1};
+    if (path_open(3, 0, "trace", 5, O_CREATE, RIGHT_WRITE, 0, 0, &fd) != 0 ||
+        fd_write(fd, &part, 1, &done) != 0)
+        proc_exit(104);
+}
+
+static void answer(void)
+{
+    u32 line = 0;
+    while (mood[line] != 0 && mood[line] != '\n')
+        line++;
+    put("Content-Type: text/plain\n");
+    put(mood[line] == '\n' ? mood + line + 1 : "");
+    put("\n");
+    put(args[0]);
+    put(": ");
+    put_bytes(body, body_len);
+}
+
+EXPORT(_start) void start(void)
+{
+    u32 count, len;
+    if (args_sizes_get(&count, &len) != 0 || count > 4 || len > sizeof texts ||
+        args_get(args, texts) != 0)
+        proc_exit(102);
+    read_mood();
+    if (mood_is("spin"))
+        for (volatile u32 i = 0;; i++) {
+        }
+    body_len = read_all(0, body, sizeof body);
+    if (mood_is("trace"))
+        leave_trace();
+    if (mood_is("much"))
+        for (u32 i = 0; i < 8192; i++)
+            put("0123456789abcde\n");
+    if (mood_is("trap") || mood_is("trace") || mood_is("much"))
+        __builtin_trap();
+    if (mood_is("exit"))
+        proc_exit(9);
+    answer();
+}
