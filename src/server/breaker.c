@@ -22,6 +22,12 @@ bool server_breaker_is_open(const struct served_version *version, u64 now)
     return until != 0 && (now < until || now < board_get(&breaker->probe_until_ns));
 }
 
+u32 server_breaker_retry_after(const struct served_version *version, u64 now)
+{
+    u64 until = board_get(&version->breaker->open_until_ns);
+    return until > now ? (u32)((until - now) / 1000000000 + 1) : 1;
+}
+
 bool server_breaker_admit(struct server_attempt *attempt, u64 now)
 {
     struct scoreboard_breaker *breaker = attempt->version->breaker;

@@ -282,6 +282,9 @@ enum breaker_outcome {
 
 bool server_breaker_is_open(const struct served_version *version, u64 now);
 
+/* Seconds after which an open one lets a request try. */
+u32 server_breaker_retry_after(const struct served_version *version, u64 now);
+
 /* May a call start? Of those that come when an open breaker has waited long enough, one: it is the
  * probe. */
 bool server_breaker_admit(struct server_attempt *attempt, u64 now);

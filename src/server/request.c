@@ -228,10 +228,13 @@ static void add_backtrace(struct buf *out, const struct rt_trap *trap)
 }
 
 /* Whoever is refused for lack of room is told when it is worth coming back. */
-static u32 retry_after(const struct server_request *r, int status)
+static u32 retry_after(const struct server_request *r, enum err_code code)
 {
+    int status = err_code_http(code);
     if (status != 503 && status != 429)
         return 0;
+    if (code == ERR_BREAKER)
+        return server_breaker_retry_after(&r->route->versions[0], loop_now_ns(r->worker->loop));
     return r->route == NULL ? RETRY_AFTER_S : server_admit_retry_after(r->route);
 }
 
@@ -251,7 +254,7 @@ void server_answer_error(struct server_request *r, const struct err *err,
     server_answer(r, (struct http_response){.status = status,
                                             .content_type = JSON,
                                             .allow = r->allow,
-                                            .retry_after_s = retry_after(r, status)});
+                                            .retry_after_s = retry_after(r, err->code)});
 }
 
 static void answer_index(struct server_request *r)
