@@ -1,12 +1,16 @@
 /*
- * cli/check.c -- `weir check`: whatever would keep modules from being served, a line each.
+ * cli/check.c -- `weir check`: whatever would keep modules, or a weir.toml, from being served, a
+ * line each.
  */
+#include "base/check.h"
 #include "base/text.h"
 #include "cli/internal.h"
 #include "server/describe.h"
+#include "server/worker.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define OUTPUT_BYTES   (16 * MIB)
 #define STATUS_REFUSED 3 /* a module cannot be served */
@@ -23,12 +27,34 @@ struct check {
 
 /* ---- findings ---- */
 
+/* Takes "FILE: " or "FILE:LINE:COLUMN: " off the front of a text that stands behind the file's name
+ * anyway. */
+static const char *take_place(const struct check *check, const char *text, u32 *line, u32 *column)
+{
+    size_t len = strlen(check->shown);
+    int used = 0;
+    *line = *column = 0;
+    if (strncmp(text, check->shown, len) != 0 || text[len] != ':')
+        return text;
+    if (text[len + 1] == ' ')
+        return text + len + 2;
+    if (sscanf(text + len, ":%u:%u: %n", line, column, &used) == 2 && used > 0)
+        return text + len + used;
+    *line = *column = 0;
+    return text;
+}
+
 static void add_finding(struct check *check, const char *level, const char *code, u64 at,
-                        const char *text)
+                        const char *whole)
 {
     struct buf *out = &check->out;
+    u32 line, column;
+    const char *text = take_place(check, whole, &line, &column);
     if (!check->options->json) {
-        buf_add_format(out, "%s: %s: %s", check->shown, level, text);
+        buf_add_text(out, check->shown);
+        if (line > 0)
+            buf_add_format(out, ":%u:%u", line, column);
+        buf_add_format(out, ": %s: %s", level, text);
         if (at != ERR_NO_AT)
             buf_add_format(out, " (at offset 0x%" PRIx64 ")", at);
         buf_add_byte(out, '\n');
@@ -40,20 +66,18 @@ static void add_finding(struct check *check, const char *level, const char *code
     buf_add_json_string(out, text, strlen(text));
     if (at != ERR_NO_AT)
         buf_add_format(out, ",\"offset\":%" PRIu64, at);
+    if (line > 0)
+        buf_add_format(out, ",\"line\":%u,\"column\":%u", line, column);
     buf_add_text(out, "}\n");
 }
 
 static void add_error(struct check *check, const struct err *err)
 {
     bool is_unknown = err->code == ERR_SYSTEM || err->code == ERR_COMPILE;
-    const char *text = err->text;
-    size_t shown_len = strlen(check->shown);
-    if (strncmp(text, check->shown, shown_len) == 0 && strncmp(text + shown_len, ": ", 2) == 0)
-        text += shown_len + 2; /* the line begins with it anyway */
     check->errors += 1;
     if (check->status != STATUS_REFUSED)
         check->status = is_unknown ? STATUS_UNKNOWN : STATUS_REFUSED;
-    add_finding(check, "error", err_code_text(err->code), err->at, text);
+    add_finding(check, "error", err_code_text(err->code), err->at, err->text);
 }
 
 static void add_warning(struct check *check, const char *code, const char *text)
@@ -126,6 +150,8 @@ static bool start_instance(struct cli_look *look, struct err *err)
     return err->code == ERR_NONE;
 }
 
+/* ---- modules ---- */
+
 static void check_name(struct check *check, int index, struct arena *arena)
 {
     struct err err = {0};
@@ -141,16 +167,23 @@ static void check_name(struct check *check, int index, struct arena *arena)
         }
 }
 
-static void check_file(struct check *check, int index)
+static void begin(struct check *check, const char *path)
+{
+    check->path = path;
+    snprintf(check->shown, sizeof check->shown, "%s", path);
+    text_make_plain(check->shown, strlen(check->shown));
+    check->errors = 0;
+}
+
+/* index: among the files of the command line, or -1: the name comes from a weir.toml. */
+static void check_module(struct check *check, const char *path, int index)
 {
     struct cli_look look;
     struct err err = {0};
-    check->path = check->options->rest[index];
-    snprintf(check->shown, sizeof check->shown, "%s", check->path);
-    text_make_plain(check->shown, strlen(check->shown));
-    check->errors = 0;
+    begin(check, path);
     if (cli_look_init(&look, check->options, check->path, &err)) {
-        check_name(check, index, &look.arena);
+        if (index >= 0)
+            check_name(check, index, &look.arena);
         check_imports(check, look.module);
         check_endpoints(check, &look);
         if (check->errors == 0 && !start_instance(&look, &err))
@@ -163,17 +196,108 @@ static void check_file(struct check *check, int index)
     cli_look_fini(&look);
 }
 
+/* ---- a weir.toml ---- */
+
+/* What can be reached, and which fallbacks answer then: after the wall clock no second call may be
+ * made; an answer that was stored is one of a program. */
+static bool has_answer(const struct config_route *route, bool is_wall, bool is_program)
+{
+    for (u32 i = 0; i < route->fallback_count; i++)
+        switch (route->fallbacks[i].kind) {
+        case CONFIG_FALLBACK_PREVIOUS:
+        case CONFIG_FALLBACK_ROUTE:
+            if (!is_wall)
+                return true;
+            break;
+        case CONFIG_FALLBACK_STALE:
+            if (is_program)
+                return true;
+            break;
+        case CONFIG_FALLBACK_STATIC: return true;
+        case CONFIG_FALLBACK_KINDS: break;
+        }
+    return false;
+}
+
+static void check_limits(struct check *check, const struct config_route *route, bool is_program)
+{
+    for (u32 i = 0; i < config_key_count(); i++) {
+        struct config_key key = config_key_describe(i);
+        bool is_wall = strcmp(key.key, "wall") == 0;
+        char text[ERR_TEXT_MAX];
+        if (!key.is_reached || has_answer(route, is_wall, is_program))
+            continue;
+        snprintf(text, sizeof text,
+                 "route %s: when its limit %s is reached, only the built-in error answers; "
+                 "fallback = [\"static:FILE\"] would",
+                 route->name, key.key);
+        add_warning(check, "no-fallback", text);
+    }
+}
+
+/* Whatever a worker would find wrong when it starts. */
+static void check_plan(struct check *check, const struct config *config, struct arena *arena)
+{
+    struct proc_cache cache;
+    struct server_plan plan;
+    struct err err = {0};
+    bool *are_programs = arena_array(arena, bool, config->module_count);
+    CHECK(are_programs != NULL);
+    if (!proc_cache_open(&cache, check->options->cache_path, &err)) {
+        add_error(check, &err);
+        return;
+    }
+    if (!cli_plan_make(check->options, config, &cache, arena, &plan, &err) ||
+        !server_plan_check(&plan, are_programs, &err))
+        add_error(check, &err);
+    for (u32 i = 0; i < config->route_count && err.code == ERR_NONE; i++)
+        check_limits(check, &config->routes[i], are_programs[config->routes[i].module]);
+    proc_cache_close(&cache);
+}
+
+static void check_config(struct check *check, const char *path)
+{
+    struct arena arena;
+    struct config config;
+    struct err err = {0};
+    u32 errors = 0;
+    arena_init(&arena, 512 * MIB);
+    begin(check, path);
+    if (!cli_config_read(check->options, &arena, &config, &err)) {
+        add_error(check, &err);
+        arena_fini(&arena);
+        return;
+    }
+    for (u32 i = 0; i < config.module_count; i++) {
+        check_module(check, config.modules[i].path, -1);
+        errors += check->errors;
+        if (config.modules[i].previous_path != NULL)
+            check_module(check, config.modules[i].previous_path, -1);
+        errors += check->errors;
+    }
+    begin(check, path);
+    if (errors == 0)
+        check_plan(check, &config, &arena);
+    if (errors == 0 && check->errors == 0)
+        add_finding(check, "ok", "ok", ERR_NO_AT, "it can be served");
+    arena_fini(&arena);
+}
+
 int cli_check(const struct cli_options *options)
 {
     struct err err = {0};
-    if (options->rest_count == 0) {
+    bool has_default = options->rest_count == 0 && access(CLI_CONFIG_NAME, F_OK) == 0;
+    if (options->rest_count == 0 && !has_default) {
         err_set(&err, ERR_USAGE, ERR_NO_AT, "check what? give a file: weir check FILE.wasm");
         return cli_fail(&err);
     }
     struct check check = {.options = options};
     buf_init(&check.out, OUTPUT_BYTES);
-    for (int i = 0; i < options->rest_count; i++)
-        check_file(&check, i);
+    if (has_default || cli_is_config(options->rest[0]))
+        check_config(&check, has_default ? CLI_CONFIG_NAME : options->rest[0]);
+    else
+        for (int i = 0; i < options->rest_count; i++)
+            check_module(&check, options->rest[i], i);
     int printed = cli_print(&check.out);
     buf_fini(&check.out);
     return check.status != 0 ? check.status : printed;

@@ -1,7 +1,8 @@
 /*
  * server/internal.h -- the parts of a worker and how they call each other:
  *
- *   worker.c    start, listening socket, drain      -> conn
+ *   worker.c    start, listening socket, drain      -> load, conn
+ *   load.c      modules, routes, endpoints
  *   conn.c      one client's bytes in               -> request
  *   conn_send.c and out (server/conn.h)
  *   request.c   one request: what it asks for, and answers      -> endpoint, page, call; conn
@@ -469,3 +470,11 @@ struct worker {
 void server_worker_conn_closed(struct worker *worker);
 
 const char *server_worker_date(struct worker *worker); /* now, for the Date field */
+
+/* ---- load.c ---- */
+
+/* Loads the modules of w->plan and makes its routes and endpoints. errors: ERR_ARTIFACT, ERR_LINK,
+ * ERR_LIMIT, ERR_SIGNATURE, ERR_SYSTEM, ERR_TRAP, ERR_USAGE. Also after it has failed:
+ * server_unload. */
+MUST_CHECK bool server_load(struct worker *worker, struct err *err);
+void server_unload(struct worker *worker);

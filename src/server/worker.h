@@ -30,3 +30,9 @@ MUST_CHECK bool server_worker_run(const struct server_worker_config *config, str
 
 /* Becomes a worker: reads the arguments that server_supervise made. Returns an exit status. */
 int server_worker_main(int argc, char **argv);
+
+/* Would a worker start with this plan? Loads its modules and makes its routes, and serves nothing.
+ * are_programs: of every module of the plan that is not a version before, whether it is a program.
+ * errors: those of server_worker_run. */
+MUST_CHECK bool server_plan_check(const struct server_plan *plan, bool *are_programs,
+                                  struct err *err);

@@ -23,6 +23,14 @@ FILES = {
     "cut.wasm": b"\0asm\1\0\0\0\1\x20\1",
     "bare.wasm": b"\0asm\1\0\0\0",
     "bad name.wasm": b"\0asm\1\0\0\0",
+    "busy.json": b"{}",
+    "good.toml": b'[modules.add]\npath = "add.wasm"\n'
+                 b'[routes.all]\nfallback = ["static:busy.json"]\n'
+                 b'[routes.add]\nfunction = "add"\nfallback = ["route:all"]\n',
+    "key.toml": b'wal = "1 s"\n[modules.add]\npath = "add.wasm"\n',
+    "function.toml": b'[modules.add]\npath = "add.wasm"\n[routes.r]\nfunction = "sub"\n',
+    "file.toml": b'[modules.add]\npath = "add.wasm"\n'
+                 b'[routes.r]\nfallback = ["static:none.json"]\n',
 }
 # Made by wat2wasm --debug-names, those of STRIPPED without.
 MODULES = {
