@@ -83,7 +83,7 @@ static const char *resolve(struct reading *r, const char *path)
 
 static bool read_file_name(struct reading *r, const struct toml_entry *at, const char **out)
 {
-    const char *path;
+    const char *path = NULL;
     if (!read_text(r, at, &path))
         return false;
     if (strlen(path) > PATH_BYTES_MAX)
