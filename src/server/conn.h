@@ -29,6 +29,8 @@ struct conn {
     enum conn_state state;
     u32 events;      /* being watched */
     bool is_rude;    /* the client's request was not read to its end: linger */
+    bool was_served; /* its last request was not refused */
+    bool is_paced;   /* and this one followed at once */
     u64 since_ns;    /* IDLE and BODY: since when */
     u64 deadline_ns; /* of the state it is in */
     u64 timer_ns;    /* when the timer comes to look at the deadline; 0: not running */

@@ -111,6 +111,7 @@ void server_conn_respond(struct conn *c, struct http_response *response, const v
         return;
     }
     c->state = CONN_SEND;
+    c->was_served = response->status != 503 && response->status != 429;
     count_response(w->board, response->status);
     server_request_log(&c->request, response->status, c->request.is_head ? 0 : len);
     server_conn_send_answer(c);
@@ -154,6 +155,7 @@ void server_conn_stream_begin(struct conn *c, struct http_response *response)
     response->keep_alive = c->request.keep_alive;
     response->minor = c->request.minor;
     c->stream_status = response->status;
+    c->was_served = true;
     count_response(c->worker->board, response->status);
     c->stream_bytes = 0;
     http_response_add(&c->out, response);

@@ -195,6 +195,7 @@ struct server_request {
     struct rt_instance *instance;
     struct sched_task *task;
     bool is_waiting; /* for its turn, in its route's list */
+    bool is_held;    /* its refusal, which err is, until wall_end_ns */
     struct server_request *next_waiting, *prev_waiting;
     u32 fallback_at;           /* the next one to try */
     const char *reason;        /* code of the failure that fallbacks answer for; NULL: none */
@@ -246,7 +247,7 @@ MUST_CHECK bool server_call_start(struct server_request *r, u64 now, struct err 
 /* Starts a request whose turn has come, or answers why not. False: no instance is free. */
 MUST_CHECK bool server_call_start_waiting(struct server_request *r);
 
-/* The wall clock of a waiting request has run out. */
+/* The wall clock of a waiting request has run out; or the time for which a refusal was held. */
 void server_call_expire(struct server_request *r);
 
 /* What the request needs to run the attempt's program: a new server_command. */
@@ -255,7 +256,12 @@ MUST_CHECK bool server_call_make_command(struct server_request *r, const void *h
 
 /* ---- admit.c ---- */
 
-enum admission { ADMIT_START, ADMIT_WAIT, ADMIT_REFUSE };
+enum admission {
+    ADMIT_START,
+    ADMIT_WAIT,
+    ADMIT_REFUSE,
+    ADMIT_HOLD, /* refuse it, but not at once */
+};
 
 /* err: why it is refused. */
 enum admission server_admit(struct server_request *r, u64 now, struct err *err);
@@ -389,6 +395,9 @@ bool server_conn_open(struct worker *worker, int fd, const struct sockaddr_stora
 
 /* "127.0.0.1" */
 const char *server_conn_client(const struct conn *conn);
+
+/* Did its request follow the answer to the one before at once? */
+bool server_conn_is_paced(const struct conn *conn);
 
 /* Makes room for another client: ends the connection that has been idle longest. False: none has
  * been idle for long enough. */
