@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "proc/spawn.h"
+#include "server/artifacts.h"
 #include "server/worker_args.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -35,6 +36,8 @@ struct child {
 
 struct supervisor {
     const struct server_options *options;
+    struct server_plan plan; /* that of options, with files that are kept */
+    struct server_artifacts *artifacts;
     struct arena arena;
     struct child *children;
     u32 child_count;
@@ -138,9 +141,28 @@ static void clear_gauges(struct supervisor *s, u32 index)
     }
 }
 
+/* Compiled modules that somebody has removed are put back elsewhere. */
+static bool ensure_artifacts(struct supervisor *s, struct err *err)
+{
+    bool changed;
+    if (!server_artifacts_restore(s->artifacts, &changed, err))
+        return false;
+    if (!changed)
+        return true;
+    fprintf(stderr, "weir: warning: compiled modules have gone from the cache; copies serve on\n");
+    int fd = server_plan_file(&s->plan, err);
+    if (fd < 0)
+        return false;
+    fd_close(&s->plan_fd);
+    s->plan_fd = fd;
+    return true;
+}
+
 static bool start_worker(struct supervisor *s, u32 index, int ready_fd, struct err *err)
 {
     struct child *child = &s->children[index];
+    if (!ensure_artifacts(s, err))
+        return false;
     int fds[WORKER_FDS] = {
         [WORKER_FD_LISTENER] = s->listener, [WORKER_FD_BOARD] = s->board_fd,
         [WORKER_FD_READY] = ready_fd,       [WORKER_FD_LOG] = s->log_fd,
@@ -280,7 +302,7 @@ static u32 core_count(void)
 
 static bool open_board(struct supervisor *s, struct err *err)
 {
-    s->board_len = scoreboard_size(s->child_count, s->options->plan->route_count);
+    s->board_len = scoreboard_size(s->child_count, s->plan.route_count);
     s->board_fd = memfd_create("weir-scoreboard", MFD_CLOEXEC);
     if (s->board_fd < 0 || ftruncate(s->board_fd, (off_t)s->board_len) != 0)
         return err_sys(err, "cannot make the scoreboard");
@@ -291,7 +313,7 @@ static bool open_board(struct supervisor *s, struct err *err)
     s->board->supervisor_pid = (u64)getpid();
     s->board->started_ns = clock_monotonic_ns();
     s->board->worker_count = s->child_count;
-    s->board->route_count = s->options->plan->route_count;
+    s->board->route_count = s->plan.route_count;
     return true;
 }
 
@@ -300,7 +322,7 @@ static bool open_log(struct supervisor *s, struct err *err)
 {
     const struct server_options *options = s->options;
     struct err why = {0};
-    if (options->plan->log_format == SERVER_LOG_NONE)
+    if (s->plan.log_format == SERVER_LOG_NONE)
         return true;
     s->log_fd = server_log_open(options->log_path, options->log_path != NULL ? err : &why);
     if (why.code != ERR_NONE)
@@ -328,7 +350,7 @@ static void begin_drain(struct supervisor *s)
         return;
     }
     s->draining = true;
-    s->kill_at_ns = clock_monotonic_ns() + s->options->plan->limits.drain_ns + DRAIN_MARGIN_NS;
+    s->kill_at_ns = clock_monotonic_ns() + s->plan.limits.drain_ns + DRAIN_MARGIN_NS;
     fd_close(&s->listener);
     signal_all(s, SIGTERM);
 }
@@ -356,7 +378,7 @@ static u64 hung_at_ns(const struct supervisor *s, u32 index)
     const struct scoreboard_worker *block = &s->board->workers[index];
     u64 turned = max_u64(board_get(&block->heartbeat_ns), board_get(&block->started_ns));
     bool serves = s->children[index].pid > 0 && board_get(&block->started_ns) != 0;
-    return serves ? turned + s->options->plan->limits.hung_ns : UINT64_MAX;
+    return serves ? turned + s->plan.limits.hung_ns : UINT64_MAX;
 }
 
 /* Ends workers that do not turn any more: stopped, or waiting for a disk that never answers. */
@@ -414,7 +436,9 @@ bool server_supervise(const struct server_options *options, struct err *err)
     s.child_count = options->workers > 0 ? options->workers : core_count();
     s.child_count = (u32)min_u64(s.child_count, SCOREBOARD_WORKERS_MAX);
     s.children = check_alloc(SCOREBOARD_WORKERS_MAX * sizeof *s.children);
-    s.plan_fd = server_plan_file(options->plan, err);
+    s.plan = *options->plan;
+    server_artifacts_create(&s.artifacts, &s.plan);
+    s.plan_fd = server_plan_file(&s.plan, err);
     bool ok = s.plan_fd >= 0 && open_log(&s, err) && open_listener(&s, err) &&
               open_board(&s, err) && open_signals(&s, err) && start_first(&s, err);
     if (ok && s.wants_stop)
@@ -426,6 +450,7 @@ bool server_supervise(const struct server_options *options, struct err *err)
     fd_close(&s.board_fd);
     fd_close(&s.log_fd);
     fd_close(&s.plan_fd);
+    server_artifacts_destroy(&s.artifacts);
     if (s.board != NULL)
         munmap(s.board, s.board_len);
     free(s.children);
