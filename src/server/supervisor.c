@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "proc/spawn.h"
+#include "server/activation.h"
 #include "server/artifacts.h"
 #include "server/worker_args.h"
 #include <errno.h>
@@ -94,8 +95,13 @@ static bool name_listener(struct supervisor *s, struct err *err)
     struct sockaddr_storage at;
     socklen_t len = sizeof at;
     char host[HOST_MAX], port[16];
-    if (getsockname(s->listener, (struct sockaddr *)&at, &len) != 0 ||
-        getnameinfo((struct sockaddr *)&at, len, host, sizeof host, port, sizeof port,
+    if (getsockname(s->listener, (struct sockaddr *)&at, &len) != 0)
+        return err_sys(err, "cannot tell the address of the listening socket");
+    if (at.ss_family == AF_UNIX) {
+        snprintf(s->url, sizeof s->url, "a Unix socket");
+        return true;
+    }
+    if (getnameinfo((struct sockaddr *)&at, len, host, sizeof host, port, sizeof port,
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0)
         return err_sys(err, "cannot tell the address of the listening socket");
     bool is_v6 = strchr(host, ':') != NULL;
@@ -104,10 +110,15 @@ static bool name_listener(struct supervisor *s, struct err *err)
     return true;
 }
 
+/* A socket of a service manager goes before an address. */
 static bool open_listener(struct supervisor *s, struct err *err)
 {
     char host[HOST_MAX];
     const char *port = NULL;
+    if (!server_activation_listener(&s->listener, err))
+        return false;
+    if (s->listener >= 0)
+        return name_listener(s, err);
     if (!split_address(s->options->address, host, &port, err))
         return false;
     struct addrinfo hints = {.ai_family = AF_UNSPEC,
@@ -352,6 +363,7 @@ static void begin_drain(struct supervisor *s)
     s->draining = true;
     s->kill_at_ns = clock_monotonic_ns() + s->plan.limits.drain_ns + DRAIN_MARGIN_NS;
     fd_close(&s->listener);
+    server_activation_notify("STOPPING=1");
     signal_all(s, SIGTERM);
 }
 
@@ -441,6 +453,8 @@ bool server_supervise(const struct server_options *options, struct err *err)
     s.plan_fd = server_plan_file(&s.plan, err);
     bool ok = s.plan_fd >= 0 && open_log(&s, err) && open_listener(&s, err) &&
               open_board(&s, err) && open_signals(&s, err) && start_first(&s, err);
+    if (ok)
+        server_activation_notify("READY=1");
     if (ok && s.wants_stop)
         begin_drain(&s);
     if (ok)
