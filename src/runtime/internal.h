@@ -202,6 +202,21 @@ void rt_types_fini(struct rt_types *types);
 
 /* --- memory.c, reset.c ----------------------------------------------------------------------- */
 
+/* A run of pages that may differ from a fresh memory. */
+struct rt_run {
+    u64 start, end;
+};
+#define RT_RUNS_MAX 32u
+
+/* The pages of a memory that were ever written and stay resident: as long as the process has no
+ * page fault, there are no others. */
+struct rt_written {
+    struct rt_run runs[RT_RUNS_MAX]; /* offsets */
+    u32 run_count;
+    bool is_known; /* runs are all of them, */
+    u64 faults;    /* when the thread had had so many faults */
+};
+
 struct rt_memory {
     struct abi_memory abi; /* first: what compiled code sees */
     u8 *reservation;       /* NULL: not created */
@@ -209,7 +224,9 @@ struct rt_memory {
     u64 declared_max; /* pages, UINT64_MAX: none */
     const u8 *image;  /* the first image_len bytes of a fresh memory */
     u64 image_len;
-    u64 mapped_len; /* so many of them are mapped from the module file */
+    u64 mapped_len;    /* so many of them are mapped from the module file */
+    u64 largest_bytes; /* it ever had */
+    struct rt_written written;
 };
 MUST_CHECK bool rt_memory_create(struct rt_memory *memory, const struct rt_module *module,
                                  u32 defined, struct err *err);
@@ -221,15 +238,13 @@ u64 rt_memory_grow(struct rt_memory *memory, u64 delta_pages);
 /* Makes content and size those of a fresh memory. False: the kernel refused; destroy it. */
 MUST_CHECK bool rt_memory_reset(const struct rt_engine *engine, struct rt_memory *memory);
 
-/* A run of pages that may differ from a fresh memory. */
-struct rt_run {
-    u64 start, end;
-};
 /* Finds runs of written pages in [*at, end), at most max, and moves *at behind what was looked at.
  * Returns their number; *at == end: that was all. */
 u32 rt_dirty_scan(const struct rt_engine *engine, u64 *at, u64 end, struct rt_run *runs, u32 max);
 /* True if the kernel has PAGEMAP_SCAN. */
 bool rt_dirty_scan_works(int pagemap_fd);
+/* True if the kernel counts the faults of a thread page by page. */
+bool rt_faults_are_counted(void);
 
 /* --- table.c --------------------------------------------------------------------------------- */
 
@@ -405,7 +420,7 @@ struct rt_engine {
     size_t host_stack_bytes;
     u64 save_bytes, save_mask;
     int pagemap_fd;
-    bool scan_works;
+    bool scan_works, faults_work;
     void *signal_stack;
     u64 signal_stack_bytes;
 };

@@ -73,6 +73,7 @@ bool rt_memory_create(struct rt_memory *memory, const struct rt_module *module, 
                 .page_log2 = 16},
         .reservation = reservation,
         .initial_bytes = initial,
+        .largest_bytes = initial,
         .declared_max = type->limits.max,
     };
     if (defined == 0 && module->file.image_len > 0) {
