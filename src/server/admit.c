@@ -95,22 +95,25 @@ void server_admit_leave(struct server_request *r)
 
 /* ---- turns ---- */
 
-/* Starts requests of the route whose turn it is. False: it has none, or no instance for them; it
- * comes back when one is free. */
+/* Starts a request of the route whose turn it is. A route that has no instance for it comes back
+ * when one of its calls has ended. False: nothing more can be started now. */
 static bool take_turn(struct worker *w, struct served_route *route)
 {
     struct route_load *load = &route->load;
-    if (load->first_waiting == NULL || !server_call_start_waiting(load->first_waiting))
-        return false;
-    if (load->first_waiting != NULL)
+    if (load->first_waiting == NULL)
+        return true;
+    bool has_started = server_call_start_waiting(load->first_waiting);
+    bool is_alone = board_get(&route->board->running) == 0; /* then the server is full, not it */
+    if (load->first_waiting != NULL && (has_started || is_alone))
         ring_add(w, route);
-    return true;
+    return has_started || !is_alone;
 }
 
 void server_admit_turn(struct worker *w)
 {
-    while (w->turn != NULL && sched_ready_count(w->sched).first < WINDOW)
-        take_turn(w, ring_take(w));
+    bool goes_on = true;
+    while (goes_on && w->turn != NULL && sched_ready_count(w->sched).first < WINDOW)
+        goes_on = take_turn(w, ring_take(w));
     if (w->waiting == 0 && sched_ready_count(w->sched).first == 0 &&
         sched_ready_count(w->sched).rest == 0)
         w->idle_ns = loop_now_ns(w->loop);
