@@ -93,6 +93,9 @@ static bool read_descriptors(u64 index, struct server_worker_config *config, str
     config->log_fd = PROC_FD_FIRST + WORKER_FD_LOG;
     if (fcntl(config->log_fd, F_GETFD) < 0)
         config->log_fd = -1;
+    config->lifeline_fd = PROC_FD_FIRST + WORKER_FD_LIFELINE;
+    if (fcntl(config->lifeline_fd, F_GETFD) < 0)
+        config->lifeline_fd = -1;
     int key_fd = PROC_FD_FIRST + WORKER_FD_KEY, board_fd = PROC_FD_FIRST + WORKER_FD_BOARD;
     if (pread(key_fd, config->mac_key.bytes, DIGEST_BYTES, 0) != DIGEST_BYTES)
         return err_sys(err, "a worker is started by `weir serve`, not by hand");

@@ -20,6 +20,7 @@ enum worker_fd {
     WORKER_FD_LOG,
     WORKER_FD_SIGNATURES,
     WORKER_FD_GRANTS,
+    WORKER_FD_LIFELINE,
     WORKER_FDS
 };
 
