@@ -24,6 +24,9 @@
 #define LANDLOCK_NET       ((u64)3)       /* ABI 4: bind and connect over TCP */
 #define LANDLOCK_SCOPES    ((u64)3)       /* ABI 6: abstract Unix sockets and signals of others */
 
+#define MDWE_SET              65 /* prctl of Linux 6.3 */
+#define MDWE_REFUSE_EXEC_GAIN 1
+
 #define PAGEMAP_SCAN 0xc0606610u /* of Linux 6.7; runtime/reset.c */
 
 #define FILE_BYTES_MAX ((u64)4 << 30)
@@ -239,6 +242,12 @@ bool proc_jail_compiler(const char *dir_path, u64 cpu_s, u64 memory_bytes, struc
         return err_sys(err, "cannot give up privileges");
     return give_up_privileges(err) && confine_to_folder(dir_path, err) &&
            limit_resources(cpu_s, memory_bytes, err) && filter_system_calls(tables, 1, err);
+}
+
+void proc_forbid_new_code(void)
+{
+    int done = prctl(MDWE_SET, MDWE_REFUSE_EXEC_GAIN, 0, 0, 0);
+    (void)done;
 }
 
 bool proc_jail_worker(struct err *err)

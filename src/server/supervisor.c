@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/file.h"
+#include "proc/jail.h"
 #include "proc/spawn.h"
 #include "server/lifeline.h"
 #include "server/worker_args.h"
@@ -421,6 +422,7 @@ bool server_supervise(const struct server_options *options, struct err *err)
                            .log_fd = -1,
                            .signatures_fd = -1,
                            .grants_fd = -1};
+    proc_forbid_new_code();
     arena_init(&s.arena, 64 * MIB);
     s.child_count = options->workers > 0 ? options->workers : core_count();
     s.child_count = (u32)min_u64(s.child_count, SCOREBOARD_WORKERS_MAX);

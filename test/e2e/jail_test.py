@@ -144,11 +144,19 @@ class Inside(Folder):
 
     def test_a_worker_makes_no_page_of_its_own_executable(self):
         with Server("hello", options=("--workers", "1"), may_lose_workers=True) as server:
+            self.assertEqual(server.call("/add", 1, 2), 3)  # it has told the supervisor by now
             for wanted in ("rw-p", "r-xp"):  # data that would become code, code that would be data
                 worker, = server.workers()
                 with open(f"/proc/{worker}/maps", encoding="utf-8") as file:
                     line = next(line for line in file if f" {wanted} " in line)
                 self.killed(server, "mprotect", int(line.split("-")[0], 16), PAGE, RWX)
+
+    def test_a_server_makes_no_code_even_before_its_workers_are_jailed(self):
+        if tuple(int(part) for part in os.uname().release.split(".")[:2]) < (6, 3):
+            self.skipTest("PR_SET_MDWE is of Linux 6.3")
+        with Server("hello", options=("--workers", "1")) as server:
+            made = system_call(server.process.pid, "mmap", 0, PAGE, RWX, PRIVATE_ANONYMOUS, -1, 0)
+            self.assertEqual(made, -errno.EACCES)
 
     def test_a_helper_can_open_and_start_nothing_by_itself(self):
         with self.serve(options=("--workers", "1"), may_lose_workers=True) as server:

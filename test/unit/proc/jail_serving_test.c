@@ -375,6 +375,35 @@ static void without_a_jail_none_is_stopped(void **state)
     }
 }
 
+static bool forbid_new_code(struct err *err)
+{
+    (void)err;
+    proc_forbid_new_code();
+    return prctl(66, 0, 0, 0, 0) == 1 || errno == EINVAL; /* PR_GET_MDWE */
+}
+
+/* All is as before, but for what would be new code. */
+static void new_code_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        long (*attempt)(void);
+        enum outcome want;
+    } cases[] = {
+        {"mmap_rwx", try_mmap_rwx, REFUSED},
+        {"mprotect_rx", try_mprotect_rx, REFUSED},
+        {"mprotect_rwx", try_mprotect_rwx, REFUSED},
+        {"write_code", try_write_code, REFUSED},
+        {"mmap_code", try_mmap_code, ALLOWED},
+    };
+    if (prctl(66, 0, 0, 0, 0) < 0)
+        skip(); /* a kernel before 6.3 */
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_int_equal(outcome_of(try_in(forbid_new_code, cases[i].attempt), cases[i].name),
+                         cases[i].want);
+}
+
 /* ---- what must go on ---- */
 
 static volatile sig_atomic_t caught;
@@ -496,6 +525,7 @@ int main(void)
         cmocka_unit_test(a_worker_can_do_none_of_it),
         cmocka_unit_test(a_helper_can_work_on_files_only),
         cmocka_unit_test(without_a_jail_none_is_stopped),
+        cmocka_unit_test(new_code_is_refused),
         cmocka_unit_test(honest_work_goes_on),
         cmocka_unit_test(a_bug_still_aborts),
     };
