@@ -15,9 +15,9 @@
 MUST_CHECK bool proc_jail_compiler(const char *dir_path, u64 cpu_s, u64 memory_bytes,
                                    struct err *err);
 
-/* From here on the kernel gives no page of this process, or of those it starts, both rights, to write
- * and to execute, and makes none executable that was not (PR_SET_MDWE). A kernel before 6.3 has no
- * such thing: then the jails alone say so. */
+/* From here on the kernel gives no page of this process, or of those it starts, both rights, to
+ * write and to execute, and makes none executable that was not (PR_SET_MDWE). A kernel before 6.3
+ * has no such thing: then the jails alone say so. */
 void proc_forbid_new_code(void);
 
 /* Confines the calling worker for good, once everything it serves is loaded and open:

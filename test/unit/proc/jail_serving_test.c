@@ -391,10 +391,8 @@ static void new_code_is_refused(void **state)
         long (*attempt)(void);
         enum outcome want;
     } cases[] = {
-        {"mmap_rwx", try_mmap_rwx, REFUSED},
-        {"mprotect_rx", try_mprotect_rx, REFUSED},
-        {"mprotect_rwx", try_mprotect_rwx, REFUSED},
-        {"write_code", try_write_code, REFUSED},
+        {"mmap_rwx", try_mmap_rwx, REFUSED},         {"mprotect_rx", try_mprotect_rx, REFUSED},
+        {"mprotect_rwx", try_mprotect_rwx, REFUSED}, {"write_code", try_write_code, REFUSED},
         {"mmap_code", try_mmap_code, ALLOWED},
     };
     if (prctl(66, 0, 0, 0, 0) < 0)
@@ -471,7 +469,8 @@ static bool serving_works(void)
            poll(&watched, 1, 0) == 1 && timer_settime(at.timer, 0, &spec, NULL) == 0 &&
            fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) > 0 && !isatty(at.pipe[0]) && errno == ENOTTY &&
            (ioctl(at.file, 0xc0606610, bytes) == 0 || errno == ENOTTY) && /* PAGEMAP_SCAN */
-           pread(at.file, bytes, 4, 0) == 4 && getrandom(bytes, 8, 0) == 8;
+           pread(at.file, bytes, 4, 0) == 4 && dprintf(at.pipe[1], "x%d", 1) == 2 &&
+           getrandom(bytes, 8, 0) == 8;
 }
 
 static long work_as_worker(void)
