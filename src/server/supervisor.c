@@ -123,6 +123,8 @@ static bool open_listener(struct supervisor *s, struct err *err)
 
 /* ---- workers ---- */
 
+static_assert(WORKER_FDS <= PROC_FDS_MAX, "what proc_spawn passes on");
+
 static bool start_worker(struct supervisor *s, u32 index, int ready_fd, struct err *err)
 {
     struct child *child = &s->children[index];
