@@ -131,7 +131,7 @@ static void copy_back(struct rt_memory *memory, u64 start, u64 end)
 static u64 fault_count(void)
 {
     struct rusage usage;
-    getrusage(RUSAGE_THREAD, &usage);
+    CHECK(getrusage(RUSAGE_THREAD, &usage) == 0);
     return (u64)usage.ru_minflt + (u64)usage.ru_majflt;
 }
 

@@ -12,6 +12,7 @@
  *   fallback.c  what answers when a call has failed             -> call, stale
  *   stale.c     good answers, kept for bad times
  *   command.c   a program run for a request: body, response, log     -> cgi, wasi
+ *   helper.c    the helper that runs the files of programs: asked for, and taken       -> wasi
  *   cgi.c       what a program is told of its request
  *   printer.c   what guests print, as lines of the log
  *   endpoint.c  which exports are served where
@@ -387,6 +388,12 @@ void server_command_room_made(struct server_command *command);
 MUST_CHECK bool server_command_end(struct server_command *command, const struct err *failure,
                                    struct err *err);
 
+/* ---- helper.c ---- */
+
+/* Asks for the helper of this worker, without waiting for it. errors: ERR_SYSTEM. */
+MUST_CHECK bool server_helper_open(struct worker *w, struct err *err);
+void server_helper_close(struct worker *w); /* no call may be pending; accepts one not opened */
+
 /* ---- conn.c ---- */
 
 /* Takes over an accepted socket of the client at `address`. False: no memory; the socket is closed.
@@ -449,6 +456,7 @@ struct worker {
     struct server_log *log;     /* NULL: none */
     int *dirs;                  /* descriptors of the folders that programs are granted */
     struct wasi_helper *helper; /* of their file operations; NULL: they have no folders */
+    struct loop_watch lifeline; /* the supervisor, which starts it; fd -1: none */
     struct served_module *modules;
     struct endpoint_table table;
     struct buf index_json, index_html;

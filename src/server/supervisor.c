@@ -2,9 +2,11 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/file.h"
+#include "proc/jail.h"
 #include "proc/spawn.h"
 #include "server/activation.h"
 #include "server/artifacts.h"
+#include "server/lifeline.h"
 #include "server/worker_args.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -21,18 +23,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BACKLOG          4096
-#define HOST_MAX         256
-#define YOUNG_NS         ((u64)1000000000) /* a worker dead before this age is "failing" */
-#define BACKOFF_FIRST_NS ((u64)10000000)
-#define BACKOFF_MAX_NS   ((u64)5000000000)
-#define DRAIN_MARGIN_NS  ((u64)1000000000) /* for a worker to end itself before it is killed */
+#define BACKLOG  4096
+#define HOST_MAX 256
+#define FAILED_START_NS                                                                            \
+    ((u64)5000000000) /* before a worker that could not be started is tried again */
+#define DRAIN_MARGIN_NS ((u64)1000000000) /* for a worker to end itself before it is killed */
 
 struct child {
     pid_t pid; /* 0: not running */
     u64 started_ns;
     u64 start_at_ns; /* when not running: the time for the next attempt */
     u64 backoff_ns;
+    struct server_lifeline lifeline;
 };
 
 struct supervisor {
@@ -169,34 +171,39 @@ static bool ensure_artifacts(struct supervisor *s, struct err *err)
     return true;
 }
 
+static_assert(WORKER_FDS <= PROC_FDS_MAX, "what proc_spawn passes on");
+
 static bool start_worker(struct supervisor *s, u32 index, int ready_fd, struct err *err)
 {
     struct child *child = &s->children[index];
+    int lifeline_fd = -1;
     if (!ensure_artifacts(s, err))
+        return false;
+    if (s->plan.grants.dir_count > 0 && !server_lifeline_open(&child->lifeline, &lifeline_fd, err))
         return false;
     int fds[WORKER_FDS] = {
         [WORKER_FD_LISTENER] = s->listener, [WORKER_FD_BOARD] = s->board_fd,
         [WORKER_FD_READY] = ready_fd,       [WORKER_FD_LOG] = s->log_fd,
-        [WORKER_FD_PLAN] = s->plan_fd,
+        [WORKER_FD_PLAN] = s->plan_fd,      [WORKER_FD_LIFELINE] = lifeline_fd,
     };
     arena_reset(&s->arena);
     char **argv = worker_args_make(&s->arena, index, ready_fd >= 0 ? s->url : NULL);
     clear_gauges(s, index);
     child->started_ns = clock_monotonic_ns();
-    return proc_spawn(NULL, argv, fds, WORKER_FDS, &child->pid, err);
+    bool ok = proc_spawn(NULL, argv, fds, WORKER_FDS, &child->pid, err);
+    fd_close(&lifeline_fd);
+    if (!ok)
+        server_lifeline_close(&child->lifeline);
+    return ok;
 }
 
-/* A worker that dies young is not started again at once: 10 ms, 20 ms, ... 5 s. */
+/* A worker that dies young is not started again at once. */
 static void plan_restart(struct child *child)
 {
     u64 now = clock_monotonic_ns();
-    bool is_young = now - child->started_ns < YOUNG_NS;
-    u64 delay = !is_young ? 0 : child->backoff_ns;
-    child->backoff_ns =
-        !is_young ? BACKOFF_FIRST_NS
-                  : min_u64(max_u64(2 * child->backoff_ns, BACKOFF_FIRST_NS), BACKOFF_MAX_NS);
     child->pid = 0;
-    child->start_at_ns = now + delay;
+    child->start_at_ns = now + server_backoff(&child->backoff_ns, now - child->started_ns);
+    server_lifeline_close(&child->lifeline);
 }
 
 /* Drained, or told to end before it was able to. */
@@ -211,6 +218,8 @@ static void reap(struct supervisor *s)
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
         for (u32 i = 0; i < s->child_count; i++) {
             struct child *child = &s->children[i];
+            if (server_lifeline_reap(&child->lifeline, i, pid, status))
+                break;
             if (child->pid != pid)
                 continue;
             plan_restart(child);
@@ -235,7 +244,7 @@ static void restart_due(struct supervisor *s)
         if (!start_worker(s, i, -1, &err)) {
             fprintf(stderr, "weir: worker %u: %s\n", i, err.text);
             child->pid = 0;
-            child->start_at_ns = now + BACKOFF_MAX_NS;
+            child->start_at_ns = now + FAILED_START_NS;
         }
     }
 }
@@ -379,7 +388,7 @@ static void take_signals(struct supervisor *s)
 static bool any_running(const struct supervisor *s)
 {
     for (u32 i = 0; i < s->child_count; i++)
-        if (s->children[i].pid > 0)
+        if (s->children[i].pid > 0 || s->children[i].lifeline.pid > 0)
             return true;
     return false;
 }
@@ -410,14 +419,32 @@ static void end_hung(struct supervisor *s)
 static int next_wait_ms(const struct supervisor *s)
 {
     u64 at = s->draining ? s->kill_at_ns : UINT64_MAX, now = clock_monotonic_ns();
-    for (u32 i = 0; i < s->child_count && !s->draining; i++)
-        if (s->children[i].pid == 0)
-            at = min_u64(at, s->children[i].start_at_ns);
-        else
-            at = min_u64(at, hung_at_ns(s, i));
+    for (u32 i = 0; i < s->child_count; i++) {
+        at = min_u64(at, server_lifeline_due_ns(&s->children[i].lifeline));
+        if (s->draining)
+            continue;
+        at = min_u64(at, s->children[i].pid == 0 ? s->children[i].start_at_ns : hung_at_ns(s, i));
+    }
     if (at == UINT64_MAX)
         return -1;
     return at <= now ? 0 : (int)min_u64((at - now) / 1000000 + 1, 60000);
+}
+
+/* Waits for signals, what workers ask for, or what is planned. */
+static void wait_for_news(struct supervisor *s)
+{
+    struct pollfd watched[SCOREBOARD_WORKERS_MAX + 1];
+    for (u32 i = 0; i < s->child_count; i++)
+        watched[i] = (struct pollfd){.fd = server_lifeline_watched(&s->children[i].lifeline),
+                                     .events = POLLIN};
+    watched[s->child_count] = (struct pollfd){.fd = s->signals, .events = POLLIN};
+    if (poll(watched, s->child_count + 1, next_wait_ms(s)) <= 0)
+        return;
+    for (u32 i = 0; i < s->child_count; i++)
+        if (watched[i].revents != 0)
+            server_lifeline_hear(&s->children[i].lifeline);
+    if (watched[s->child_count].revents != 0)
+        take_signals(s);
 }
 
 static void watch_over(struct supervisor *s)
@@ -428,9 +455,9 @@ static void watch_over(struct supervisor *s)
             end_hung(s);
             restart_due(s);
         }
-        struct pollfd watched = {.fd = s->signals, .events = POLLIN};
-        if (poll(&watched, 1, next_wait_ms(s)) > 0)
-            take_signals(s);
+        for (u32 i = 0; i < s->child_count; i++)
+            server_lifeline_serve(&s->children[i].lifeline, i);
+        wait_for_news(s);
         if (s->draining && clock_monotonic_ns() >= s->kill_at_ns)
             signal_all(s, SIGKILL);
     }
@@ -444,10 +471,13 @@ bool server_supervise(const struct server_options *options, struct err *err)
                            .board_fd = -1,
                            .log_fd = -1,
                            .plan_fd = -1};
+    proc_forbid_new_code();
     arena_init(&s.arena, 64 * MIB);
     s.child_count = options->workers > 0 ? options->workers : core_count();
     s.child_count = (u32)min_u64(s.child_count, SCOREBOARD_WORKERS_MAX);
     s.children = check_alloc(SCOREBOARD_WORKERS_MAX * sizeof *s.children);
+    for (u32 i = 0; i < SCOREBOARD_WORKERS_MAX; i++)
+        s.children[i].lifeline.sock = -1;
     s.plan = *options->plan;
     server_artifacts_create(&s.artifacts, &s.plan);
     s.plan_fd = server_plan_file(&s.plan, err);
@@ -459,6 +489,8 @@ bool server_supervise(const struct server_options *options, struct err *err)
         begin_drain(&s);
     if (ok)
         watch_over(&s);
+    for (u32 i = 0; i < s.child_count; i++)
+        server_lifeline_close(&s.children[i].lifeline);
     fd_close(&s.listener);
     fd_close(&s.signals);
     fd_close(&s.board_fd);

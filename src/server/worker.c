@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "base/file.h"
+#include "proc/jail.h"
 #include "server/internal.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -51,6 +52,12 @@ static void accept_pause_over(struct loop_timer *timer)
     listen_start(w);
 }
 
+/* Another number for standard input, which is /dev/null. */
+static int spare_descriptor(void)
+{
+    return fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+}
+
 /* No descriptor is free: the spare one is given up to take the client and hang up on it, else it
  * would wake us for ever. */
 static void refuse_client(struct worker *w)
@@ -58,7 +65,7 @@ static void refuse_client(struct worker *w)
     fd_close(&w->spare_fd);
     int fd = accept4(w->listener.fd, NULL, NULL, SOCK_CLOEXEC);
     fd_close(&fd);
-    w->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    w->spare_fd = spare_descriptor();
     listen_pause(w);
 }
 
@@ -165,12 +172,12 @@ static bool open_dirs(struct worker *w, struct err *err)
         if (w->dirs[i] < 0)
             return err_sys(err, "--dir %s", grants->dirs[i].host);
     }
-    return grants->dir_count == 0 || wasi_helper_create(&w->helper, w->loop, NULL, NULL, err);
+    return grants->dir_count == 0 || server_helper_open(w, err);
 }
 
 static void close_dirs(struct worker *w)
 {
-    wasi_helper_destroy(&w->helper);
+    server_helper_close(w);
     for (u32 i = 0; w->dirs != NULL && i < w->plan->grants.dir_count; i++)
         fd_close(&w->dirs[i]);
 }
@@ -201,9 +208,9 @@ static bool start(struct worker *w, struct err *err)
 {
     struct rt_options engine = {0};
     struct sched_options sched = {0};
-    w->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    w->spare_fd = spare_descriptor();
     if (w->spare_fd < 0)
-        return err_sys(err, "cannot open /dev/null");
+        return err_sys(err, "cannot keep a descriptor to spare");
     if (!rt_engine_create(&w->engine, &engine, err) || !loop_create(&w->loop, err) ||
         !sched_create(&w->sched, w->engine, w->loop, &sched, err) || !watch_signals(w, err))
         return false;
@@ -283,7 +290,7 @@ bool server_worker_run(const struct server_worker_config *config, struct err *er
     w->plan = &config->plan;
     w->limits = &limits;
     w->board = &config->board->workers[config->index];
-    w->spare_fd = w->signals.fd = -1;
+    w->spare_fd = w->signals.fd = w->lifeline.fd = -1;
     arena_init(&w->arena, ARENA_BYTES);
     buf_init(&w->index_json, INDEX_MAX_BYTES);
     buf_init(&w->index_html, INDEX_MAX_BYTES);
@@ -291,7 +298,7 @@ bool server_worker_run(const struct server_worker_config *config, struct err *er
     buf_init(&w->spare_body, SIZE_MAX);
     buf_init(&w->payload, PAYLOAD_BYTES);
     fit_descriptors(&limits);
-    bool ok = start(w, err);
+    bool ok = start(w, err) && proc_jail_worker(err); /* before the first byte of a client */
     if (ok)
         announce(w);
     while (ok && !w->stopped && !(w->draining && w->connections == 0)) {

@@ -14,6 +14,7 @@
 
 struct server_worker_config {
     int listener_fd; /* non-blocking */
+    int lifeline_fd; /* to the supervisor, non-blocking; -1: there are no folders to help with */
     int ready_fd;    /* "\n" is written when it serves, then it is closed; -1: none */
     u32 index;       /* of this worker */
     struct server_plan plan;
@@ -24,8 +25,9 @@ struct server_worker_config {
     const char *announce;
 };
 
-/* Serves until SIGTERM, then drains. Ignores SIGINT and SIGPIPE. Returns true after a clean drain.
- * errors: why it could not start (ERR_ARTIFACT, ERR_LINK, ERR_LIMIT, ERR_SYSTEM, ERR_TRAP). */
+/* Jails the process once everything is loaded, serves until SIGTERM, then drains. Ignores SIGINT
+ * and SIGPIPE. Returns true after a clean drain. errors: why it could not start (ERR_ARTIFACT,
+ * ERR_LINK, ERR_LIMIT, ERR_SYSTEM, ERR_TRAP). */
 MUST_CHECK bool server_worker_run(const struct server_worker_config *config, struct err *err);
 
 /* Becomes a worker: reads the arguments that server_supervise made. Returns an exit status. */
