@@ -21,6 +21,7 @@ struct check {
     const char *path;          /* of the module being checked, */
     char shown[PROC_PATH_MAX]; /* and as lines show it */
     u32 errors;                /* of it */
+    struct server_initialisation initialised;
     int status;
     struct buf out;
 };
@@ -111,43 +112,47 @@ static void check_endpoints(struct check *check, struct cli_look *look)
                     "in JSON");
 }
 
-struct first_call {
-    struct err *err;
-    bool is_done;
-};
-
-static void take_first(void *arg, const struct sched_result *result)
-{
-    struct first_call *first = arg;
-    first->is_done = true;
-    if (result->trap != NULL)
-        err_set(first->err, ERR_TRAP, ERR_NO_AT, "its initialisation ends with a trap: %s",
-                result->trap->message);
-}
-
 /* Makes an instance, and runs what runs before a first call. */
-static bool start_instance(struct cli_look *look, struct err *err)
+static void check_start(struct check *check, struct cli_look *look)
 {
     struct rt_pool *pool;
-    struct rt_instance *instance;
-    struct sched_task *task;
-    struct first_call first = {.err = err};
-    if (!rt_pool_create(&pool, look->module, 1, err))
-        return false;
-    if (rt_pool_take(pool, &instance, err)) {
-        struct sched_call call = {.instance = instance,
-                                  .func = RT_FUNC_NONE,
-                                  .cpu_ns = look->options->limits.cpu_ns,
-                                  .wall_ns = look->options->limits.wall_ns,
-                                  .done = take_first,
-                                  .arg = &first};
-        bool ok = sched_start(look->sched, &call, &task, err);
-        while (ok && !first.is_done)
-            sched_turn(look->sched, UINT64_MAX);
-        rt_pool_release(pool, &instance);
+    struct server_initialisation *done = &check->initialised;
+    struct err err = {0};
+    struct buf text;
+    if (!rt_pool_create(&pool, look->module, 1, &err)) {
+        add_error(check, &err);
+        return;
     }
     rt_pool_destroy(&pool);
-    return err->code == ERR_NONE;
+    if (!cli_look_initialise(look, done, &err)) {
+        add_error(check, &err);
+        return;
+    }
+    bool is_once = done->when == SERVER_INITIALISED_ONCE;
+    if (done->reason[0] == 0 || (!is_once && look->options->snapshot == SERVER_SNAPSHOT_NEVER))
+        return;
+    buf_init(&text, 2 * ERR_TEXT_MAX);
+    buf_add_text(&text, "it is initialised ");
+    server_initialisation_write(done, &text);
+    if (!is_once && look->options->snapshot == SERVER_SNAPSHOT_AUTO)
+        buf_add_text(&text, "; --snapshot always would do it once, and the same for all");
+    buf_add_byte(&text, 0);
+    add_warning(check, is_once ? "shared-state" : "initialised-often", (const char *)text.bytes);
+    buf_fini(&text);
+}
+
+/* "it can be served", and what is to be known of its initialisation. */
+static void add_ok(struct check *check)
+{
+    const struct server_initialisation *done = &check->initialised;
+    char text[128] = "it can be served";
+    if (done->when == SERVER_INITIALISED_ONCE)
+        snprintf(text, sizeof text,
+                 "it can be served; initialised once, at the start: snapshot of %" PRIu64 " bytes",
+                 done->bytes);
+    else if (done->when == SERVER_INITIALISED_REQUEST)
+        snprintf(text, sizeof text, "it can be served; initialised for every request");
+    add_finding(check, "ok", "ok", ERR_NO_AT, text);
 }
 
 /* ---- modules ---- */
@@ -173,6 +178,7 @@ static void begin(struct check *check, const char *path)
     snprintf(check->shown, sizeof check->shown, "%s", path);
     text_make_plain(check->shown, strlen(check->shown));
     check->errors = 0;
+    check->initialised = (struct server_initialisation){.when = SERVER_INITIALISED_NEVER};
 }
 
 /* index: among the files of the command line, or -1: the name comes from a weir.toml. */
@@ -186,13 +192,13 @@ static void check_module(struct check *check, const char *path, int index)
             check_name(check, index, &look.arena);
         check_imports(check, look.module);
         check_endpoints(check, &look);
-        if (check->errors == 0 && !start_instance(&look, &err))
-            add_error(check, &err);
+        if (check->errors == 0)
+            check_start(check, &look);
     } else {
         add_error(check, &err);
     }
     if (check->errors == 0)
-        add_finding(check, "ok", "ok", ERR_NO_AT, "it can be served");
+        add_ok(check);
     cli_look_fini(&look);
 }
 
@@ -261,13 +267,17 @@ static void check_config(struct check *check, const char *path)
     struct config config;
     struct err err = {0};
     u32 errors = 0;
+    const struct cli_options *given = check->options;
+    struct cli_options options = *given;
     arena_init(&arena, 512 * MIB);
     begin(check, path);
-    if (!cli_config_read(check->options, &arena, &config, &err)) {
+    if (!cli_config_read(given, &arena, &config, &err) ||
+        !server_snapshot_mode_read(config.snapshot, &options.snapshot, &err)) {
         add_error(check, &err);
         arena_fini(&arena);
         return;
     }
+    check->options = &options;
     for (u32 i = 0; i < config.module_count; i++) {
         check_module(check, config.modules[i].path, -1);
         errors += check->errors;
@@ -280,6 +290,7 @@ static void check_config(struct check *check, const char *path)
         check_plan(check, &config, &arena);
     if (errors == 0 && check->errors == 0)
         add_finding(check, "ok", "ok", ERR_NO_AT, "it can be served");
+    check->options = given;
     arena_fini(&arena);
 }
 

@@ -106,6 +106,10 @@ MUST_CHECK bool cli_look_init(struct cli_look *look, const struct cli_options *o
                               const char *path, struct err *err);
 void cli_look_fini(struct cli_look *look);
 
+/* Initialises the module as weir serve would. errors: as server_initialise. */
+MUST_CHECK bool cli_look_initialise(struct cli_look *look, struct server_initialisation *out,
+                                    struct err *err);
+
 enum cli_kind {
     CLI_KIND_LIBRARY, /* functions to call */
     CLI_KIND_REACTOR, /* the same, initialised by `_initialize` */

@@ -76,6 +76,7 @@ struct config {
     const char *address;
     u64 workers; /* 0: one per core */
     const char *log, *log_path;
+    const char *snapshot;          /* auto, always or never */
     struct config_texts dirs, env; /* "HOST::GUEST", "NAME=VALUE" */
     struct config_limits limits;
     struct config_module *modules;

@@ -442,8 +442,10 @@ static bool read_routes(struct reading *r, const struct toml_value *table)
 
 struct config config_default(void)
 {
-    return (struct config){
-        .address = "127.0.0.1:8080", .log = "text", .limits = config_limits_default()};
+    return (struct config){.address = "127.0.0.1:8080",
+                           .log = "text",
+                           .snapshot = "auto",
+                           .limits = config_limits_default()};
 }
 
 static bool read_top(struct reading *r, const struct toml_value *top,

@@ -19,6 +19,8 @@
  *   page.c      GET / as JSON and as a page for people
  *   openapi.c   GET /openapi.json
  *   log.c       one line a request (server/log.h)
+ *
+ * and initialiser.c, a process for modules before workers start (server/initialise.h).
  */
 #pragma once
 #include "base/arena.h"
@@ -362,6 +364,9 @@ MUST_CHECK bool server_voice_create(struct server_voice **out, struct server_log
                                     const char *request, struct err *err);
 void server_voice_destroy(struct server_voice **voice); /* not while it runs; NULL is allowed */
 struct wasi_guest *server_voice_guest(const struct server_voice *voice);
+
+/* Do its functions need a voice: does it import fd_write? */
+bool server_module_prints(const struct rt_module *module);
 
 /* ---- command.c ---- */
 

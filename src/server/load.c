@@ -21,18 +21,15 @@ static bool type_module(struct worker *w, struct served_module *module,
     return typed_module_make(&module->typed, module->module, from->signature, file, &w->arena, err);
 }
 
-static bool imports_fd_write(const struct rt_module *module)
+/* Loads a module, with its snapshot if it has one. */
+static bool load_module(struct worker *w, struct served_module *module,
+                        const struct server_module *from, struct err *err)
 {
-    static const char name[] = "fd_write";
-    for (u32 i = 0; i < rt_module_import_count(module); i++) {
-        struct rt_import_info import;
-        rt_module_import_describe(module, i, &import);
-        if (import.kind == RT_EXTERN_FUNC && import.module.len > 5 &&
-            memcmp(import.module.bytes, "wasi_", 5) == 0 && import.field.len == sizeof name - 1 &&
-            memcmp(import.field.bytes, name, sizeof name - 1) == 0)
-            return true;
-    }
-    return false;
+    return rt_module_load(&module->module, w->engine, from->code_path, from->module_path,
+                          &w->plan->mac_key, err) &&
+           (from->snapshot_len == 0 ||
+            rt_module_use_snapshot(module->module, w->config->snapshots_fd, from->snapshot_at,
+                                   from->snapshot_len, err));
 }
 
 static bool load_modules(struct worker *w, struct err *err)
@@ -45,12 +42,10 @@ static bool load_modules(struct worker *w, struct err *err)
         const struct server_module *from = &plan->modules[i];
         struct served_module *module = &w->modules[i];
         module->name = from->name;
-        if (!rt_module_load(&module->module, w->engine, from->code_path, from->module_path,
-                            &plan->mac_key, err) ||
-            !type_module(w, module, from, err))
+        if (!load_module(w, module, from, err) || !type_module(w, module, from, err))
             return err_context(err, "%s", from->name);
         module->program = rt_module_entry_find(module->module, "_start");
-        module->prints = imports_fd_write(module->module);
+        module->prints = server_module_prints(module->module);
     }
     return true;
 }

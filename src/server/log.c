@@ -323,6 +323,14 @@ void server_log_add_text(struct server_log *log, const char *request, const char
     keep_line(log, before);
 }
 
+void server_log_discard(struct server_log *log)
+{
+    if (log == NULL)
+        return;
+    buf_clear(&log->lines);
+    loop_timer_stop(log->loop, &log->timer);
+}
+
 void server_log_add(struct server_log *log, const struct server_log_line *line)
 {
     if (log == NULL)

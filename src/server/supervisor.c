@@ -39,12 +39,13 @@ struct child {
 
 struct supervisor {
     const struct server_options *options;
-    struct server_plan plan; /* that of options, with files that are kept */
+    struct server_plan plan;       /* that of options, with files that are kept */
+    struct server_module *modules; /* with their snapshots; owned */
     struct server_artifacts *artifacts;
     struct arena arena;
     struct child *children;
     u32 child_count;
-    int listener, signals, board_fd, log_fd, plan_fd;
+    int listener, signals, board_fd, log_fd, plan_fd, snapshots_fd;
     struct scoreboard *board;
     size_t board_len;
     char url[HOST_MAX + 32];
@@ -182,9 +183,13 @@ static bool start_worker(struct supervisor *s, u32 index, int ready_fd, struct e
     if (s->plan.grants.dir_count > 0 && !server_lifeline_open(&child->lifeline, &lifeline_fd, err))
         return false;
     int fds[WORKER_FDS] = {
-        [WORKER_FD_LISTENER] = s->listener, [WORKER_FD_BOARD] = s->board_fd,
-        [WORKER_FD_READY] = ready_fd,       [WORKER_FD_LOG] = s->log_fd,
-        [WORKER_FD_PLAN] = s->plan_fd,      [WORKER_FD_LIFELINE] = lifeline_fd,
+        [WORKER_FD_LISTENER] = s->listener,
+        [WORKER_FD_BOARD] = s->board_fd,
+        [WORKER_FD_READY] = ready_fd,
+        [WORKER_FD_LOG] = s->log_fd,
+        [WORKER_FD_PLAN] = s->plan_fd,
+        [WORKER_FD_LIFELINE] = lifeline_fd,
+        [WORKER_FD_SNAPSHOTS] = s->snapshots_fd,
     };
     arena_reset(&s->arena);
     char **argv = worker_args_make(&s->arena, index, ready_fd >= 0 ? s->url : NULL);
@@ -350,6 +355,47 @@ static bool open_log(struct supervisor *s, struct err *err)
     return s->log_fd >= 0 || options->log_path == NULL;
 }
 
+/* Says of modules what their owner may want to know. */
+static void say_initialised(const struct server_module *module,
+                            const struct server_initialisation *initialised)
+{
+    struct buf text;
+    if (initialised->reason[0] == 0)
+        return;
+    buf_init(&text, 2 * ERR_TEXT_MAX);
+    server_initialisation_write(initialised, &text);
+    fprintf(stderr, "weir: %s is initialised %.*s\n", module->name, (int)text.len,
+            (const char *)text.bytes);
+    buf_fini(&text);
+}
+
+/* Runs once what instances begin with, and completes the plan of the workers: it says where they
+ * find that. */
+static bool initialise(struct supervisor *s, struct err *err)
+{
+    u32 count = s->plan.module_count;
+    struct server_initialisation *done = calloc(count + 1u, sizeof *done);
+    const struct server_initialise_options how = {.mode = s->options->snapshot,
+                                                  .log_fd = s->log_fd};
+    s->modules = calloc(count + 1u, sizeof *s->modules);
+    bool ok = s->modules != NULL && done != NULL;
+    if (!ok)
+        err_set(err, ERR_LIMIT, ERR_NO_AT, "too many modules");
+    for (u32 i = 0; i < count && ok; i++)
+        s->modules[i] = s->plan.modules[i];
+    ok = ok && (how.mode == SERVER_SNAPSHOT_NEVER ||
+                server_initialise(&how, &s->plan, s->modules, done, &s->snapshots_fd, err));
+    for (u32 i = 0; i < count && ok; i++)
+        say_initialised(&s->modules[i], &done[i]);
+    free(done);
+    if (!ok)
+        return false;
+    s->plan.modules = s->modules;
+    server_artifacts_create(&s->artifacts, &s->plan);
+    s->plan_fd = server_plan_file(&s->plan, err);
+    return s->plan_fd >= 0;
+}
+
 static bool open_signals(struct supervisor *s, struct err *err)
 {
     sigset_t set;
@@ -470,7 +516,8 @@ bool server_supervise(const struct server_options *options, struct err *err)
                            .signals = -1,
                            .board_fd = -1,
                            .log_fd = -1,
-                           .plan_fd = -1};
+                           .plan_fd = -1,
+                           .snapshots_fd = -1};
     proc_forbid_new_code();
     arena_init(&s.arena, 64 * MIB);
     s.child_count = options->workers > 0 ? options->workers : core_count();
@@ -479,9 +526,7 @@ bool server_supervise(const struct server_options *options, struct err *err)
     for (u32 i = 0; i < SCOREBOARD_WORKERS_MAX; i++)
         s.children[i].lifeline.sock = -1;
     s.plan = *options->plan;
-    server_artifacts_create(&s.artifacts, &s.plan);
-    s.plan_fd = server_plan_file(&s.plan, err);
-    bool ok = s.plan_fd >= 0 && open_log(&s, err) && open_listener(&s, err) &&
+    bool ok = open_log(&s, err) && initialise(&s, err) && open_listener(&s, err) &&
               open_board(&s, err) && open_signals(&s, err) && start_first(&s, err);
     if (ok)
         server_activation_notify("READY=1");
@@ -496,7 +541,9 @@ bool server_supervise(const struct server_options *options, struct err *err)
     fd_close(&s.board_fd);
     fd_close(&s.log_fd);
     fd_close(&s.plan_fd);
+    fd_close(&s.snapshots_fd);
     server_artifacts_destroy(&s.artifacts);
+    free(s.modules);
     if (s.board != NULL)
         munmap(s.board, s.board_len);
     free(s.children);

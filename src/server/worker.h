@@ -19,7 +19,8 @@ struct server_worker_config {
     u32 index;       /* of this worker */
     struct server_plan plan;
     struct scoreboard *board;
-    int log_fd; /* of server_log_open; -1: no log */
+    int log_fd;       /* of server_log_open; -1: no log */
+    int snapshots_fd; /* sealed; -1: there are none */
     /* Base URL or NULL: when it serves, prints "listening on URL" as one line to standard error,
      * and after it each endpoint as a curl line to paste, all in one write. */
     const char *announce;

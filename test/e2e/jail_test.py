@@ -220,7 +220,7 @@ class Helpers(Folder):
             until(lambda: self.read_file(server, "/served"))
             helper, = server.children("helper")
             freeze(helper)
-            self.assertEqual(server.request("GET", "/served/some.txt?file")[0], 504)
+            self.assertEqual(server.request("GET", "/served/some.txt?file")[0], 503)
             self.assertEqual(server.call("/hello/add", 1, 2), 3)
         self.assertTrue(is_gone(helper))  # it had no way to see that it should end
 
