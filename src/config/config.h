@@ -97,6 +97,11 @@ struct config config_default(void);
 MUST_CHECK bool config_read(struct config *out, const char *path, const struct config_limits *given,
                             struct arena *arena, struct err *err);
 
+/* The same for the text of one. path: of the file, for messages and relative paths. */
+MUST_CHECK bool config_parse(struct config *out, const char *text, size_t len, const char *path,
+                             const struct config_limits *given, struct arena *arena,
+                             struct err *err);
+
 /* One row of key.def, for help. */
 struct config_key {
     const char *section; /* where it stands: "", "modules.NAME", "routes.NAME" */

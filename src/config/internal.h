@@ -3,6 +3,7 @@
  *
  *   key.c    the rows of key.def, and the numbers by their options
  *   value.c  times and sizes as text
+ *   scan.c   characters that must not stand where they do
  *   read.c   a weir.toml into a struct config
  */
 #pragma once
@@ -49,3 +50,8 @@ MUST_CHECK bool config_value_read(const char *text, enum config_shape shape, u64
 
 /* The same the other way round, with the largest unit that is exact. */
 void config_value_write(u64 value, enum config_shape shape, char *out, size_t len);
+
+/* ---- scan.c ---- */
+
+/* False: *line and *column, from 1, say where a character must not stand. */
+MUST_CHECK bool config_scan(const char *text, size_t len, u32 *line, u32 *column);

@@ -465,21 +465,30 @@ static bool read_top(struct reading *r, const struct toml_value *top,
     return read_modules(r, modules) && read_routes(r, routes);
 }
 
-bool config_read(struct config *out, const char *path, const struct config_limits *given,
-                 struct arena *arena, struct err *err)
+bool config_parse(struct config *out, const char *text, size_t len, const char *path,
+                  const struct config_limits *given, struct arena *arena, struct err *err)
 {
-    struct file_view view;
     struct toml_value top;
     struct config config = config_default();
     const char *slash = strrchr(path, '/');
     struct reading r = {.file = path, .arena = arena, .out = &config, .err = err};
     r.folder = arena_text(arena, path, slash == NULL ? 0 : (size_t)(slash + 1 - path));
+    u32 line, column;
+    if (!config_scan(text, len, &line, &column))
+        return fail(&r, line, column, "this character must not stand here");
+    if (!toml_parse(text, len, path, arena, &top, err) || !read_top(&r, &top, given))
+        return false;
+    *out = config;
+    return true;
+}
+
+bool config_read(struct config *out, const char *path, const struct config_limits *given,
+                 struct arena *arena, struct err *err)
+{
+    struct file_view view;
     if (!file_map(path, FILE_BYTES_MAX, "configuration", &view, err))
         return false;
-    bool ok = toml_parse((const char *)view.bytes, view.len, path, arena, &top, err) &&
-              read_top(&r, &top, given);
+    bool ok = config_parse(out, (const char *)view.bytes, view.len, path, given, arena, err);
     file_unmap(&view);
-    if (ok)
-        *out = config;
     return ok;
 }

@@ -164,6 +164,11 @@ static const struct {
     {"name = \"a\"\nname = \"b\"\n" M, ":2:8: "},
     {"name = \"\\u0000\"\n" M, ":1:8: a text must not contain the character U+0000"},
     {"= 1\n", ":1:1: "},
+    {M "# comment \xc3\xa9\n[\xc3\xa9]\n", ":4:2: this character must not stand here"},
+    {"name = \"\xc3\xa9\" \xc3\xa9\n" M, ":1:12: this character must not stand here"},
+    {M "[ \x05x]\n", ":3:3: this character must not stand here"},
+    {"name = \"\x7f\"\n" M, ":1:9: this character must not stand here"},
+    {M "[!]\n", ":3:1: there is a character in this line"},
 };
 
 static void what_is_wrong_is_said_where(void **state)
