@@ -221,56 +221,59 @@ def limit_row(what, limit, passed):
         [f"{passed[min(int(len(passed) * part), len(passed) - 1)]:.2f}" for part in (0.5, 0.99, 1)]
 
 
+def mixed_row(name, result):
+    tallies = classes_of(result)
+    lost = sum(tally["offered"] - tally["good"] for tally in tallies.values())
+    long = tallies["long"]["latency_ms"]
+    return [name, f"{result['phases'][0]['rate']:.0f}", *latency_cells(tallies["short"]),
+            f"{long['p50']:.0f}", f"{long['p99']:.0f}", str(lost)]
+
+
 def text_of(figures, seconds):
     heads = [f"{part}, ms" for part in LATENCIES]
-    short = [[name, *latency_cells(classes_of(result)["short"])]
-             for name, result in figures["beside"].items()]
-    rows = []
-    for name, result in figures["mixed"].items():
-        tallies = classes_of(result)
-        lost = sum(tally["offered"] - tally["good"] for tally in tallies.values())
-        rows.append([name, f"{result['phases'][0]['rate']:.0f}",
-                     *latency_cells(tallies["short"]),
-                     f"{tallies['long']['latency_ms']['p50']:.0f}",
-                     f"{tallies['long']['latency_ms']['p99']:.0f}", str(lost)])
-    limit_rows = [limit_row(*entry) for entry in figures["limits"]]
-    tick_rows = [[name.replace("_", " "), value, unit]
-                 for name, (value, unit) in figures["tick"].items()]
-    results = [*figures["beside"].values(), *figures["mixed"].values()]
-    return f"""{machine()}; server and generator on a core each; {seconds} s each; {lateness(results)}.
+    beside_table = table(["", *heads], [[name, *latency_cells(classes_of(result)["short"])]
+                                        for name, result in figures["beside"].items()])
+    mixed_table = table(["short requests", "requests/s", *heads, "long ones: p50, ms", "p99, ms",
+                         "not answered"],
+                        [mixed_row(name, result) for name, result in figures["mixed"].items()])
+    limit_table = table(["limit", "ms", "calls", "p50, ms", "p99, ms", "max, ms"],
+                        [limit_row(*entry) for entry in figures["limits"]])
+    tick_table = table(["", "lost", "unit"], [[name.replace("_", " "), value, unit] for
+                                              name, (value, unit) in figures["tick"].items()])
+    late = lateness([*figures["beside"].values(), *figures["mixed"].values()])
+    return f"""{machine()}; server and generator on a core each; {seconds} s each; {late}.
 
 A call of {SHORT_MS * 1000:.0f} µs, 200 a second at random, on one worker:
 
-{table(["", *heads], short)}
+{beside_table}
 
-{LOAD * 100:.0f} % of a core, arrivals at random, {SHORT_MS} ms for 90 % of them and {LONG_MS} ms for 10 %:
+{LOAD * 100:.0f} % of a core, arrivals at random, {SHORT_MS} ms for 90 % of them and {LONG_MS} ms \
+for 10 %:
 
-{table(["short requests", "requests/s", *heads, "long ones: p50, ms", "p99, ms", "not answered"], rows)}
+{mixed_table}
 
 Calls that never end: by how much they pass their limit of processor time or their deadline:
 
-{table(["limit", "ms", "calls", "p50, ms", "p99, ms", "max, ms"], limit_rows)}
+{limit_table}
 
 The tick, beside the same calls without one:
 
-{table(["", "lost", "unit"], tick_rows)}"""
+{tick_table}"""
 
 
 def plot():
     figures = kept("fair")
-    mixed_bars = [(name, classes_of(result)["short"]["latency_ms"])
-                  for name, result in figures["mixed"].items()]
-    beside_bars = [(name, classes_of(result)["short"]["latency_ms"])
-                   for name, result in figures["beside"].items()]
-    groups = [("a short request while one in ten burns 50 ms: p99, ms", mixed_bars),
-              (f"a short request in Weir, alone and beside {SPINNERS} endless ones: p99, ms",
-               beside_bars)]
-    save("fair", bars(
-        "Short requests beside long and endless ones",
-        "Bars: 99th percentile of the latency of requests of 0.1 ms; " +
-        ", ".join(f"{name} {values['p99']:.1f} ms" for name, values in mixed_bars + beside_bars),
-        [(title, [Bar(name, values["p99"], f"{values['p99']:.2f}", int(name in ("node", "workerd"))) for name, values in rows])
-         for title, rows in groups]))
+    p99 = {kind: [(name, classes_of(result)["short"]["latency_ms"]["p99"])
+                  for name, result in figures[kind].items()] for kind in ("mixed", "beside")}
+    titles = {"mixed": "a short request while one in ten burns 50 ms: p99, ms",
+              "beside": f"a short request in Weir, alone and beside {SPINNERS} endless ones: "
+                        "p99, ms"}
+    groups = [(titles[kind], [Bar(name, value, f"{value:.2f}", int(name in ("node", "workerd")))
+                              for name, value in rows]) for kind, rows in p99.items()]
+    words = ", ".join(f"{name} {value:.1f} ms" for rows in p99.values() for name, value in rows)
+    save("fair", bars("Short requests beside long and endless ones",
+                      f"Bars: 99th percentile of the latency of requests of 0.1 ms; {words}",
+                      groups))
 
 
 def main():

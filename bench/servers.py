@@ -104,7 +104,8 @@ class Server:
         command = ["taskset", "-c", str(LOAD_CORE), os.path.join(BIN, "weir-load"),
                    self.url.removeprefix("http://"), "--phases", phases]
         for name, weight, path, body in classes:
-            command += ["--class", f"{name},{weight},{path}" + ("" if body is None else f",{body}")]
+            parts = [name, str(weight), path] + ([] if body is None else [body])
+            command += ["--class", ",".join(parts)]
         for name, value in options.items():
             command += ["--" + name.replace("_", "-"), str(value)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
@@ -119,7 +120,8 @@ class Server:
         """Runs wrk, on one core if that is given; every request must succeed."""
         before = cpu_seconds(self.process.pid)
         pinned = [] if core is None else ["taskset", "-c", str(core)]
-        output = call([*pinned, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s",
+        output = call([*pinned, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
+                       "--timeout", "30s",
                        "--latency", "-s", script, self.url + path])
         used = cpu_seconds(self.process.pid) - before
         if "Non-2xx" in output or "Socket errors" in output:
