@@ -19,6 +19,7 @@ from servers import lateness
 SERVICE_MS = 1.5        # what is published
 CALM_S = 3
 ROUNDS = 3
+CLIENTS = 6             # enough to keep it busy, too few to be refused
 RECOVERED_S = 0.2       # so long all must be well again
 
 
@@ -56,7 +57,7 @@ def measure(server, seconds, service_ms):
     """All figures of one server, and the result of the phases."""
     with server:
         classes = [("work", 1, "/work", f"[{calibrate(server, service_ms)}]")]
-        closed = [server.offer("c16:2", classes) for _ in range(ROUNDS)]
+        closed = [server.offer(f"c{CLIENTS}:2", classes) for _ in range(ROUNDS)]
         most = median([first_class(result["phases"][0])["good"] / 2 for result in closed])
         calm = [server.offer(f"{most * part:.1f}:{CALM_S}", classes) for part in (0.1, 0.5)]
         half, twice = f"{most / 2:.1f}:{CALM_S}", f"{most * 2:.1f}:{seconds}"

@@ -112,18 +112,18 @@ def panel_svg(panel, top, x):
                    f'd="{path_of(line.points, x, y, panel.is_log)}"/>')
         out.append(f'<path class="line c{line.color}{dash}" d="M{at} {top + 31}h22"/>')
         out.append(text_at(at + 27, top + 35, line.name))
-        at += 27 + 7 * len(line.name) + 22
+        at += 27 + 6.6 * len(line.name) + 18
     return "\n".join(out)
 
 
-def page(title, description, height, body):
+def page(title, description, height, body, left=LEFT):
     return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img"
  aria-labelledby="title desc">
 <title id="title">{escape(title)}</title>
 <desc id="desc">{escape(description)}</desc>
 <style>{STYLE}</style>
 <rect class="page" width="{WIDTH}" height="{height}"/>
-{text_at(LEFT, 24, title, kind="title")}
+{text_at(left, 24, title, kind="title")}
 {body}
 </svg>
 """
@@ -157,7 +157,7 @@ def bars(title, description, groups):
             parts.append(text_at(names + max(width, 1) + 6, top + 14, bar.text))
             top += row
         top += 14
-    return page(title, description, top, "\n".join(parts))
+    return page(title, description, top, "\n".join(parts), 20)
 
 
 def save(name, text):
