@@ -30,7 +30,7 @@ def contestants():
     program = rivals.build_guest("answer")
     call, get = ("/answer", "[]"), ("/", None)
     servers = {
-        "bare": (rivals.bare(), *get),
+        "bare": (rivals.bare(), *call),
         "nginx": (rivals.nginx(), *get),
         "weir function": (rivals.weir(function, name="weir, function, fresh instance"), *call),
         "weir command": (rivals.weir(program, name="weir, program, fresh instance"), *get),

@@ -39,7 +39,7 @@ f64 histogram_quantile(const struct histogram *h, f64 q)
     for (u32 step = 0; step < HISTOGRAM_COUNTS; step++) {
         seen += h->counts[step];
         if (seen >= rank)
-            return rank == h->total ? (f64)h->max : value_of(step);
+            return rank == h->total ? (f64)h->max : fmin(value_of(step), (f64)h->max);
     }
     return 0;
 }

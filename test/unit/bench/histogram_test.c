@@ -40,6 +40,16 @@ static void quantiles_of_a_row_of_numbers(void **state)
     free(h);
 }
 
+static void no_quantile_is_above_the_maximum(void **state)
+{
+    (void)state;
+    struct histogram *h = empty();
+    for (u32 i = 0; i < 1000; i++)
+        histogram_add(h, (u64)1 << 30); /* the least of its step */
+    assert_true(histogram_quantile(h, 0.5) == (f64)((u64)1 << 30));
+    free(h);
+}
+
 static void nothing_and_too_much(void **state)
 {
     (void)state;
@@ -59,6 +69,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_value_comes_back_within_a_percent),
         cmocka_unit_test(quantiles_of_a_row_of_numbers),
+        cmocka_unit_test(no_quantile_is_above_the_maximum),
         cmocka_unit_test(nothing_and_too_much),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
