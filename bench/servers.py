@@ -46,6 +46,14 @@ def cpu_seconds(root):
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def core_seconds(core):
+    """Time that a core has worked, or was withheld by a hypervisor."""
+    with open("/proc/stat", encoding="utf-8") as file:
+        fields = re.search(rf"^cpu{core} (.*)$", file.read(), re.M).group(1).split()
+    user, nice, system, _, _, irq, softirq, steal = map(int, fields[:8])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
 def private_kib(pid):
     """Resident memory that a process shares with no other."""
     with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as file:
@@ -99,8 +107,9 @@ class Server:
         return match and match.group(1)
 
     def offer(self, phases, classes, **options):
-        """Runs weir-load on the other core; returns its result. Classes are (name, weight, path,
-        body or None), phases and options as on its command line."""
+        """Runs weir-load on the other core; returns its result, and as "others" the part of the
+        server's core that was not the server's. Classes are (name, weight, path, body or None),
+        phases and options as on its command line."""
         command = ["taskset", "-c", str(LOAD_CORE), os.path.join(BIN, "weir-load"),
                    self.url.removeprefix("http://"), "--phases", phases]
         for name, weight, path, body in classes:
@@ -108,10 +117,13 @@ class Server:
             command += ["--class", ",".join(parts)]
         for name, value in options.items():
             command += ["--" + name.replace("_", "-"), str(value)]
+        before = time.monotonic(), core_seconds(SERVER_CORE) - cpu_seconds(self.process.pid)
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        after = time.monotonic(), core_seconds(SERVER_CORE) - cpu_seconds(self.process.pid)
         if done.returncode not in (0, 3):
             sys.exit(f"{self.name}: weir-load failed")
         result = json.loads(done.stdout)
+        result["others"] = max(0, (after[1] - before[1]) / (after[0] - before[0]))
         if not result["valid"]:
             print(f"{self.name}, {phases}: the generator was late", file=sys.stderr)
         return result
@@ -139,10 +151,12 @@ class Server:
 
 
 def lateness(results):
-    """A remark on the generator of weir-load's results."""
+    """A remark on how far weir-load's results can be trusted."""
     late = max(result["late_ms"]["p99"] for result in results)
     is_valid = all(result["valid"] for result in results)
-    return f"the generator was late by {late:.2f} ms at most (p99)" + \
+    others = max(result["others"] for result in results)
+    return f"the generator was late by {late:.2f} ms at most (p99), other work took up to " \
+        f"{100 * others:.0f} % of the server's core" + \
         ("" if is_valid else ", **too much: these figures are not valid**")
 
 
