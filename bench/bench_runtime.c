@@ -8,6 +8,7 @@
 #include "runtime/runtime.h"
 #include "sched/sched.h"
 #include "test/unit/runtime/guest.h"
+#include <sys/mman.h>
 
 #define ROUNDS       9
 #define MEMORY_PAGES 16u /* of 64 KiB: what a small C program has */
@@ -49,7 +50,28 @@ static void must(bool ok, const struct err *err)
     }
 }
 
-static void begin(struct bench *b, const char *import, bool by_read)
+/* Instances begin where a first one is by now. */
+static void use_snapshot(struct bench *b)
+{
+    struct err err = {0};
+    struct rt_instance *instance;
+    u64 len;
+    int fd = memfd_create("snapshot", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    must(rt_instance_create(&instance, b->module, NULL, 0, &err), &err);
+    CHECK(ftruncate(fd, (off_t)RT_SNAPSHOT_MAX) == 0);
+    u8 *room = mmap(NULL, RT_SNAPSHOT_MAX, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    CHECK(room != MAP_FAILED);
+    must(rt_snapshot_take(instance, room, &len, &err), &err);
+    rt_instance_destroy(&instance);
+    munmap(room, RT_SNAPSHOT_MAX);
+    CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK) == 0);
+    must(rt_module_use_snapshot(b->module, fd, 0, len, &err), &err);
+    fd_close(&fd);
+}
+
+enum { BY_READ = 1, FROM_SNAPSHOT = 2 };
+
+static void begin(struct bench *b, const char *import, u32 how)
 {
     static u8 image[MEMORY_PAGES * ABI_PAGE_BYTES / 2];
     struct err err = {0};
@@ -61,12 +83,15 @@ static void begin(struct bench *b, const char *import, bool by_read)
     memset(image, 7, sizeof image);
     guest_files_init(&b->files);
     guest_module_write(&b->files, &m);
-    must(rt_engine_create(&b->engine, &(struct rt_options){.scan_by_read = by_read}, &err), &err);
+    must(rt_engine_create(&b->engine, &(struct rt_options){.scan_by_read = how == BY_READ}, &err),
+         &err);
     must(loop_create(&b->loop, &err), &err);
     must(sched_create(&b->sched, b->engine, b->loop, NULL, &err), &err);
     rt_engine_add_host(b->engine, hosts, COUNT_OF(hosts));
     must(rt_module_load(&b->module, b->engine, b->files.code, b->files.module, &guest_key, &err),
          &err);
+    if (how == FROM_SNAPSHOT)
+        use_snapshot(b);
     must(rt_pool_create(&b->pool, b->module, 0, &err), &err);
 }
 
@@ -333,16 +358,17 @@ int main(int argc, char **argv)
         return 0;
     }
     static const u32 pages[] = {0, 1, 4, 16};
-    for (u32 by_read = 0; by_read < 2; by_read++) {
-        begin(&b, "next", by_read != 0);
+    static const char *const hows[] = {"", "_by_read", "_from_snapshot"};
+    for (u32 how = 0; how < COUNT_OF(hows); how++) {
+        begin(&b, "next", how);
         for (u32 i = 0; i < COUNT_OF(pages); i++) {
             b.dirty_pages = pages[i];
-            printf("take_reset_%u_pages%s %.2f us\n", pages[i], by_read ? "_by_read" : "",
+            printf("take_reset_%u_pages%s %.2f us\n", pages[i], hows[how],
                    measure(take_reset, &b, 5000) / 1000);
         }
         end(&b);
     }
-    begin(&b, "next", false);
+    begin(&b, "next", 0);
     printf("call_on_fiber %.1f ns\n", measure(calls, &b, 100000));
     printf("host_call %.2f ns\n", measure(host_calls, &b, 5000000));
     printf("task_with_fresh_instance %.2f us\n", measure(tasks, &b, 5000) / 1000);
@@ -351,11 +377,11 @@ int main(int argc, char **argv)
     rt_engine_on_tick(b.engine, NULL, NULL);
     printf("signal_ignored %.2f us\n", measure(ignored_signals, &b, 5000) / 1000);
     end(&b);
-    begin(&b, "suspend", false);
+    begin(&b, "suspend", 0);
     printf("suspend_and_resume %.1f ns\n", measure(suspensions, &b, 1000000));
     printf("suspended_call_resident %.1f KiB\n", suspended_bytes(&b) / 1024);
     end(&b);
-    begin(&b, "next", false);
+    begin(&b, "next", 0);
     printf("newcomer_beside_1000_loops_p99 %.2f ms\n", newcomer_wait(&b) / 1e6);
     end(&b);
     return 0;

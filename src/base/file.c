@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,6 +39,11 @@ bool fd_read_all(int fd, void *bytes, size_t len)
     return true;
 }
 
+bool fd_stat(int fd, struct stat *out)
+{
+    return syscall(SYS_fstat, fd, out) == 0;
+}
+
 void fd_close(int *fd)
 {
     if (*fd < 0)
@@ -51,7 +57,7 @@ void fd_close(int *fd)
 bool file_map_fd(int fd, u64 max_bytes, const char *what, struct file_view *out, struct err *err)
 {
     struct stat st;
-    if (fstat(fd, &st) != 0)
+    if (!fd_stat(fd, &st))
         return err_sys(err, "cannot look at the %s", what);
     if (!S_ISREG(st.st_mode))
         return err_set(err, ERR_LIMIT, ERR_NO_AT, "the %s is not a regular file", what);

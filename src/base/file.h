@@ -10,6 +10,11 @@ MUST_CHECK bool fd_write_all(int fd, const void *bytes, size_t len);
 /* Reads exactly len bytes, through partial reads and EINTR. False: errno, or 0 for an early end. */
 MUST_CHECK bool fd_read_all(int fd, void *bytes, size_t len);
 
+/* fstat, by a system call that takes no path: the C library's takes one, and is refused in a jail.
+ */
+struct stat;
+MUST_CHECK bool fd_stat(int fd, struct stat *out);
+
 /* Closes *fd unless it is -1, and makes it -1. Keeps errno. */
 void fd_close(int *fd);
 

@@ -1,12 +1,16 @@
 /*
- * cli/check.c -- `weir check`: whatever would keep modules from being served, a line each.
+ * cli/check.c -- `weir check`: whatever would keep modules, or a weir.toml, from being served, a
+ * line each.
  */
+#include "base/check.h"
 #include "base/text.h"
 #include "cli/internal.h"
 #include "server/describe.h"
+#include "server/worker.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define OUTPUT_BYTES   (16 * MIB)
 #define STATUS_REFUSED 3 /* a module cannot be served */
@@ -17,18 +21,41 @@ struct check {
     const char *path;          /* of the module being checked, */
     char shown[PROC_PATH_MAX]; /* and as lines show it */
     u32 errors;                /* of it */
+    struct server_initialisation initialised;
     int status;
     struct buf out;
 };
 
 /* ---- findings ---- */
 
+/* Takes "FILE: " or "FILE:LINE:COLUMN: " off the front of a text that stands behind the file's name
+ * anyway. */
+static const char *take_place(const struct check *check, const char *text, u32 *line, u32 *column)
+{
+    size_t len = strlen(check->shown);
+    int used = 0;
+    *line = *column = 0;
+    if (strncmp(text, check->shown, len) != 0 || text[len] != ':')
+        return text;
+    if (text[len + 1] == ' ')
+        return text + len + 2;
+    if (sscanf(text + len, ":%u:%u: %n", line, column, &used) == 2 && used > 0)
+        return text + len + used;
+    *line = *column = 0;
+    return text;
+}
+
 static void add_finding(struct check *check, const char *level, const char *code, u64 at,
-                        const char *text)
+                        const char *whole)
 {
     struct buf *out = &check->out;
+    u32 line, column;
+    const char *text = take_place(check, whole, &line, &column);
     if (!check->options->json) {
-        buf_add_format(out, "%s: %s: %s", check->shown, level, text);
+        buf_add_text(out, check->shown);
+        if (line > 0)
+            buf_add_format(out, ":%u:%u", line, column);
+        buf_add_format(out, ": %s: %s", level, text);
         if (at != ERR_NO_AT)
             buf_add_format(out, " (at offset 0x%" PRIx64 ")", at);
         buf_add_byte(out, '\n');
@@ -40,20 +67,18 @@ static void add_finding(struct check *check, const char *level, const char *code
     buf_add_json_string(out, text, strlen(text));
     if (at != ERR_NO_AT)
         buf_add_format(out, ",\"offset\":%" PRIu64, at);
+    if (line > 0)
+        buf_add_format(out, ",\"line\":%u,\"column\":%u", line, column);
     buf_add_text(out, "}\n");
 }
 
 static void add_error(struct check *check, const struct err *err)
 {
     bool is_unknown = err->code == ERR_SYSTEM || err->code == ERR_COMPILE;
-    const char *text = err->text;
-    size_t shown_len = strlen(check->shown);
-    if (strncmp(text, check->shown, shown_len) == 0 && strncmp(text + shown_len, ": ", 2) == 0)
-        text += shown_len + 2; /* the line begins with it anyway */
     check->errors += 1;
     if (check->status != STATUS_REFUSED)
         check->status = is_unknown ? STATUS_UNKNOWN : STATUS_REFUSED;
-    add_finding(check, "error", err_code_text(err->code), err->at, text);
+    add_finding(check, "error", err_code_text(err->code), err->at, err->text);
 }
 
 static void add_warning(struct check *check, const char *code, const char *text)
@@ -87,44 +112,50 @@ static void check_endpoints(struct check *check, struct cli_look *look)
                     "in JSON");
 }
 
-struct first_call {
-    struct err *err;
-    bool is_done;
-};
-
-static void take_first(void *arg, const struct sched_result *result)
-{
-    struct first_call *first = arg;
-    first->is_done = true;
-    if (result->trap != NULL)
-        err_set(first->err, ERR_TRAP, ERR_NO_AT, "its initialisation ends with a trap: %s",
-                result->trap->message);
-}
-
 /* Makes an instance, and runs what runs before a first call. */
-static bool start_instance(struct cli_look *look, struct err *err)
+static void check_start(struct check *check, struct cli_look *look)
 {
     struct rt_pool *pool;
-    struct rt_instance *instance;
-    struct sched_task *task;
-    struct first_call first = {.err = err};
-    if (!rt_pool_create(&pool, look->module, 1, err))
-        return false;
-    if (rt_pool_take(pool, &instance, err)) {
-        struct sched_call call = {.instance = instance,
-                                  .func = RT_FUNC_NONE,
-                                  .cpu_ns = look->options->limits.cpu_ns,
-                                  .wall_ns = look->options->limits.wall_ns,
-                                  .done = take_first,
-                                  .arg = &first};
-        bool ok = sched_start(look->sched, &call, &task, err);
-        while (ok && !first.is_done)
-            sched_turn(look->sched, UINT64_MAX);
-        rt_pool_release(pool, &instance);
+    struct server_initialisation *done = &check->initialised;
+    struct err err = {0};
+    struct buf text;
+    if (!rt_pool_create(&pool, look->module, 1, &err)) {
+        add_error(check, &err);
+        return;
     }
     rt_pool_destroy(&pool);
-    return err->code == ERR_NONE;
+    if (!cli_look_initialise(look, done, &err)) {
+        add_error(check, &err);
+        return;
+    }
+    bool is_once = done->when == SERVER_INITIALISED_ONCE;
+    if (done->reason[0] == 0 || (!is_once && look->options->snapshot == SERVER_SNAPSHOT_NEVER))
+        return;
+    buf_init(&text, 2 * ERR_TEXT_MAX);
+    buf_add_text(&text, "it is initialised ");
+    server_initialisation_write(done, &text);
+    if (!is_once && look->options->snapshot == SERVER_SNAPSHOT_AUTO)
+        buf_add_text(&text, "; --snapshot always would do it once, and the same for all");
+    buf_add_byte(&text, 0);
+    add_warning(check, is_once ? "shared-state" : "initialised-often", (const char *)text.bytes);
+    buf_fini(&text);
 }
+
+/* "it can be served", and what is to be known of its initialisation. */
+static void add_ok(struct check *check)
+{
+    const struct server_initialisation *done = &check->initialised;
+    char text[128] = "it can be served";
+    if (done->when == SERVER_INITIALISED_ONCE)
+        snprintf(text, sizeof text,
+                 "it can be served; initialised once, at the start: snapshot of %" PRIu64 " bytes",
+                 done->bytes);
+    else if (done->when == SERVER_INITIALISED_REQUEST)
+        snprintf(text, sizeof text, "it can be served; initialised for every request");
+    add_finding(check, "ok", "ok", ERR_NO_AT, text);
+}
+
+/* ---- modules ---- */
 
 static void check_name(struct check *check, int index, struct arena *arena)
 {
@@ -141,39 +172,143 @@ static void check_name(struct check *check, int index, struct arena *arena)
         }
 }
 
-static void check_file(struct check *check, int index)
+static void begin(struct check *check, const char *path)
+{
+    check->path = path;
+    snprintf(check->shown, sizeof check->shown, "%s", path);
+    text_make_plain(check->shown, strlen(check->shown));
+    check->errors = 0;
+    check->initialised = (struct server_initialisation){.when = SERVER_INITIALISED_NEVER};
+}
+
+/* index: among the files of the command line, or -1: the name comes from a weir.toml. */
+static void check_module(struct check *check, const char *path, int index)
 {
     struct cli_look look;
     struct err err = {0};
-    check->path = check->options->rest[index];
-    snprintf(check->shown, sizeof check->shown, "%s", check->path);
-    text_make_plain(check->shown, strlen(check->shown));
-    check->errors = 0;
+    begin(check, path);
     if (cli_look_init(&look, check->options, check->path, &err)) {
-        check_name(check, index, &look.arena);
+        if (index >= 0)
+            check_name(check, index, &look.arena);
         check_imports(check, look.module);
         check_endpoints(check, &look);
-        if (check->errors == 0 && !start_instance(&look, &err))
-            add_error(check, &err);
+        if (check->errors == 0)
+            check_start(check, &look);
     } else {
         add_error(check, &err);
     }
     if (check->errors == 0)
-        add_finding(check, "ok", "ok", ERR_NO_AT, "it can be served");
+        add_ok(check);
     cli_look_fini(&look);
+}
+
+/* ---- a weir.toml ---- */
+
+/* What can be reached, and which fallbacks answer then: after the wall clock no second call may be
+ * made; an answer that was stored is one of a program. */
+static bool has_answer(const struct config_route *route, bool is_wall, bool is_program)
+{
+    for (u32 i = 0; i < route->fallback_count; i++)
+        switch (route->fallbacks[i].kind) {
+        case CONFIG_FALLBACK_PREVIOUS:
+        case CONFIG_FALLBACK_ROUTE:
+            if (!is_wall)
+                return true;
+            break;
+        case CONFIG_FALLBACK_STALE:
+            if (is_program)
+                return true;
+            break;
+        case CONFIG_FALLBACK_STATIC: return true;
+        case CONFIG_FALLBACK_KINDS: break;
+        }
+    return false;
+}
+
+static void check_limits(struct check *check, const struct config_route *route, bool is_program)
+{
+    for (u32 i = 0; i < config_key_count(); i++) {
+        struct config_key key = config_key_describe(i);
+        bool is_wall = strcmp(key.key, "wall") == 0;
+        char text[ERR_TEXT_MAX];
+        if (!key.is_reached || has_answer(route, is_wall, is_program))
+            continue;
+        snprintf(text, sizeof text,
+                 "route %s: when its limit %s is reached, only the built-in error answers; "
+                 "fallback = [\"static:FILE\"] would",
+                 route->name, key.key);
+        add_warning(check, "no-fallback", text);
+    }
+}
+
+/* Whatever a worker would find wrong when it starts. */
+static void check_plan(struct check *check, const struct config *config, struct arena *arena)
+{
+    struct proc_cache cache;
+    struct server_plan plan;
+    struct err err = {0};
+    bool *are_programs = arena_array(arena, bool, config->module_count);
+    CHECK(are_programs != NULL);
+    if (!proc_cache_open(&cache, check->options->cache_path, &err)) {
+        add_error(check, &err);
+        return;
+    }
+    if (!cli_plan_make(check->options, config, &cache, arena, &plan, &err) ||
+        !server_plan_check(&plan, are_programs, &err))
+        add_error(check, &err);
+    for (u32 i = 0; i < config->route_count && err.code == ERR_NONE; i++)
+        check_limits(check, &config->routes[i], are_programs[config->routes[i].module]);
+    proc_cache_close(&cache);
+}
+
+static void check_config(struct check *check, const char *path)
+{
+    struct arena arena;
+    struct config config;
+    struct err err = {0};
+    u32 errors = 0;
+    const struct cli_options *given = check->options;
+    struct cli_options options = *given;
+    arena_init(&arena, 512 * MIB);
+    begin(check, path);
+    if (!cli_config_read(given, &arena, &config, &err) ||
+        !server_snapshot_mode_read(config.snapshot, &options.snapshot, &err)) {
+        add_error(check, &err);
+        arena_fini(&arena);
+        return;
+    }
+    check->options = &options;
+    for (u32 i = 0; i < config.module_count; i++) {
+        check_module(check, config.modules[i].path, -1);
+        errors += check->errors;
+        if (config.modules[i].previous_path != NULL)
+            check_module(check, config.modules[i].previous_path, -1);
+        errors += check->errors;
+    }
+    begin(check, path);
+    if (errors == 0)
+        check_plan(check, &config, &arena);
+    if (errors == 0 && check->errors == 0)
+        add_finding(check, "ok", "ok", ERR_NO_AT, "it can be served");
+    check->options = given;
+    arena_fini(&arena);
 }
 
 int cli_check(const struct cli_options *options)
 {
     struct err err = {0};
-    if (options->rest_count == 0) {
+    bool has_default = options->rest_count == 0 && access(CLI_CONFIG_NAME, F_OK) == 0;
+    if (options->rest_count == 0 && !has_default) {
         err_set(&err, ERR_USAGE, ERR_NO_AT, "check what? give a file: weir check FILE.wasm");
         return cli_fail(&err);
     }
     struct check check = {.options = options};
     buf_init(&check.out, OUTPUT_BYTES);
-    for (int i = 0; i < options->rest_count; i++)
-        check_file(&check, i);
+    if (has_default || cli_is_config(options->rest[0]))
+        check_config(&check, has_default ? CLI_CONFIG_NAME : options->rest[0]);
+    else
+        for (int i = 0; i < options->rest_count; i++)
+            check_module(&check, options->rest[i], i);
     int printed = cli_print(&check.out);
     buf_fini(&check.out);
     return check.status != 0 ? check.status : printed;

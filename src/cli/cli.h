@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "config/config.h"
 #include "proc/compile.h"
+#include "server/initialise.h"
 
 #define CLI_LIST_MAX 256
 
@@ -22,7 +23,9 @@ struct cli_options {
     struct proc_compile_options compile;
     struct config_limits limits, given; /* given: 0 where the command line says nothing */
     const char *log, *log_path;         /* NULL: nothing is said */
-    char **rest;                        /* arguments that are no options, in order */
+    const char *snapshot_text;          /* likewise */
+    enum server_snapshot_mode snapshot;
+    char **rest; /* arguments that are no options, in order */
     int rest_count;
     bool json;            /* facts for programs */
     bool man, completion; /* of help */

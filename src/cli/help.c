@@ -173,7 +173,8 @@ static void add_overview(struct buf *out)
                    WEIR_VERSION);
     for (u32 i = 0; i < cli_command_count; i++)
         buf_add_format(out, "  %-8s %s\n", cli_command_rows[i].name, cli_command_rows[i].summary);
-    buf_add_text(out, "\n`weir help COMMAND` explains one. Exit statuses:\n\n");
+    buf_add_text(out, "\n`weir help COMMAND` explains one, `weir help " CLI_CONFIG_NAME
+                      "` the configuration. Exit statuses:\n\n");
     for (u32 i = 0; i < cli_exit_count; i++) {
         buf_add_format(out, "  %d  ", cli_exit_rows[i].status);
         add_wrapped(out, 5, 5, cli_exit_rows[i].text);
@@ -198,15 +199,56 @@ static void add_command(const struct cli_command_row *command, struct buf *out)
     }
 }
 
+/* ---- weir.toml ---- */
+
+const struct cli_config_section cli_config_sections[] = {
+#define SECTION(section, is_shared, title, text) {section, is_shared, title, text},
+#include "cli/config.def"
+#undef SECTION
+};
+const u32 cli_config_section_count = COUNT_OF(cli_config_sections);
+
+bool cli_config_key_is_of(const struct config_key *key, const struct cli_config_section *section)
+{
+    return strcmp(key->section, section->section) == 0 && key->is_shared == section->is_shared;
+}
+
+static void add_config(struct buf *out)
+{
+    buf_add_text(out, CLI_CONFIG_NAME " -- " CLI_CONFIG_SUMMARY "\n\n");
+    add_wrapped(out, 0, 0, CLI_CONFIG_TEXT);
+    buf_add_text(out, "\n" CLI_CONFIG_EXAMPLE);
+    for (u32 i = 0; i < cli_config_section_count; i++) {
+        const struct cli_config_section *section = &cli_config_sections[i];
+        buf_add_byte(out, '\n');
+        add_wrapped(out, 0, 0, section->text);
+        for (u32 k = 0; k < config_key_count(); k++) {
+            struct config_key key = config_key_describe(k);
+            char left[160];
+            if (!cli_config_key_is_of(&key, section))
+                continue;
+            snprintf(left, sizeof left, "%s = %s", key.key, key.value);
+            add_row(out, left, key.text);
+        }
+    }
+}
+
+/* What `weir help WORD` explains: a command, weir itself for NULL, or the configuration. */
+static void add_topic(const char *topic, struct buf *out)
+{
+    if (topic == NULL)
+        add_overview(out);
+    else if (strcmp(topic, CLI_CONFIG_NAME) == 0)
+        add_config(out);
+    else
+        add_command(cli_command_find(topic), out);
+}
+
 int cli_help_print(const char *command)
 {
-    const struct cli_command_row *row = command == NULL ? NULL : cli_command_find(command);
     struct buf out;
     buf_init(&out, HELP_BYTES);
-    if (row == NULL)
-        add_overview(&out);
-    else
-        add_command(row, &out);
+    add_topic(command, &out);
     int status = cli_print(&out);
     buf_fini(&out);
     return status;
@@ -216,7 +258,8 @@ static bool check_words(const struct cli_options *options, struct err *err)
 {
     if (options->rest_count > 1)
         return err_set(err, ERR_USAGE, ERR_NO_AT, "weir help explains one command at a time");
-    if (options->rest_count == 1 && cli_command_find(options->rest[0]) == NULL)
+    if (options->rest_count == 1 && strcmp(options->rest[0], CLI_CONFIG_NAME) != 0 &&
+        cli_command_find(options->rest[0]) == NULL)
         return cli_command_refuse(options->rest[0], err);
     return true;
 }
@@ -233,10 +276,8 @@ int cli_help(const struct cli_options *options)
         cli_manual_write(command, &out);
     else if (options->completion)
         cli_completion_write(&out);
-    else if (command == NULL)
-        add_overview(&out);
     else
-        add_command(cli_command_find(command), &out);
+        add_topic(command, &out);
     int status = cli_print(&out);
     buf_fini(&out);
     return status;

@@ -1,6 +1,7 @@
 /*
  * cli/inspect.c -- `weir inspect`: what a module is and what would be served of it.
  */
+#include "base/check.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/internal.h"
@@ -26,7 +27,9 @@ struct facts {
     struct server_offers offers;
     const char *signature_file; /* NULL: there is none */
     struct rt_module *imports_of;
-    u32 missing;                        /* imports that nothing offers */
+    u32 missing; /* imports that nothing offers */
+    struct server_initialisation initialised;
+    struct err fails;                   /* its initialisation: why */
     const struct config_limits *limits; /* of a call */
 };
 
@@ -74,6 +77,8 @@ static bool gather(struct facts *facts, struct cli_look *look, const char *path,
     digest_hex(&facts->module.code_key, facts->code_key);
     for (u32 i = 0; i < rt_module_import_count(look->module); i++)
         facts->missing += !is_offered(look->module, i);
+    if (facts->missing == 0 && !cli_look_initialise(look, &facts->initialised, &facts->fails))
+        CHECK(facts->fails.code != ERR_NONE);
     if (look->signature.text.bytes != NULL)
         facts->signature_file = look->signature.file;
     return server_describe(look->module, look->signature.text, look->signature.file, &look->arena,
@@ -143,6 +148,18 @@ static void add_import(struct rt_module *module, u32 index, struct buf *out)
     buf_add_byte(out, '\n');
 }
 
+static void add_initialised(const struct facts *f, struct buf *out)
+{
+    buf_add_text(out, "initialised ");
+    if (f->fails.code != ERR_NONE)
+        buf_add_format(out, "it cannot be: %s", f->fails.text);
+    else if (f->missing > 0)
+        buf_add_text(out, "it cannot be: imports are not offered");
+    else
+        server_initialisation_write(&f->initialised, out);
+    buf_add_byte(out, '\n');
+}
+
 static void write_text(const struct facts *f, struct buf *out)
 {
     u32 import_count = rt_module_import_count(f->imports_of);
@@ -154,6 +171,7 @@ static void write_text(const struct facts *f, struct buf *out)
                    f->module.global_count, f->module.has_start ? ", a start function" : "");
     add_memory(f, out);
     add_table(f, out);
+    add_initialised(f, out);
     buf_add_format(out,
                    "limits      %" PRIu64 " ms of processor time a call, %" PRIu64 " ms in all\n",
                    f->limits->cpu_ns / NS_PER_MS, f->limits->wall_ns / NS_PER_MS);
@@ -217,6 +235,22 @@ static void add_json_import(struct rt_module *module, u32 index, struct buf *out
     buf_add_byte(out, '}');
 }
 
+static void add_json_initialised(const struct facts *f, struct buf *out)
+{
+    static const char *const whens[] = {[SERVER_INITIALISED_NEVER] = "never",
+                                        [SERVER_INITIALISED_ONCE] = "start",
+                                        [SERVER_INITIALISED_REQUEST] = "request"};
+    bool fails = f->fails.code != ERR_NONE || f->missing > 0;
+    add_string(out, ",\"initialised\":{\"when\":", fails ? "fails" : whens[f->initialised.when]);
+    if (f->fails.code != ERR_NONE)
+        add_string(out, ",\"reason\":", f->fails.text);
+    else if (f->initialised.reason[0] != 0)
+        add_string(out, ",\"reason\":", f->initialised.reason);
+    if (!fails && f->initialised.when == SERVER_INITIALISED_ONCE)
+        buf_add_format(out, ",\"snapshot_bytes\":%" PRIu64, f->initialised.bytes);
+    buf_add_byte(out, '}');
+}
+
 static void write_json(const struct facts *f, struct buf *out)
 {
     const struct rt_module_info *m = &f->module;
@@ -238,6 +272,7 @@ static void write_json(const struct facts *f, struct buf *out)
         add_limit(out, ",\"max\":", m->table_max);
         buf_add_byte(out, '}');
     }
+    add_json_initialised(f, out);
     buf_add_format(out, ",\"limits\":{\"cpu_ms\":%" PRIu64 ",\"wall_ms\":%" PRIu64 "}",
                    f->limits->cpu_ns / NS_PER_MS, f->limits->wall_ns / NS_PER_MS);
     buf_add_format(out,

@@ -50,7 +50,35 @@ extern const u32 cli_exit_count;
 /* Appends the codes of base/err.def that end with this status, comma-separated. */
 void cli_exit_codes_write(int status, struct buf *out);
 
-/* The manual page of a command, or of weir itself for NULL, in the language of man(7). */
+/* weir.toml, as its help and its manual page explain it. */
+#define CLI_CONFIG_NAME    "weir.toml"
+#define CLI_CONFIG_SUMMARY "what weir serves, and how"
+#define CLI_CONFIG_TEXT                                                                            \
+    "A TOML file that says which modules are served, at which paths, within which limits, and "    \
+    "what answers when a call fails. `weir serve " CLI_CONFIG_NAME "` serves it; so does `weir "   \
+    "serve` alone in its folder. `weir check` tells what is wrong in it. Files are named "         \
+    "relative to its folder. Options of the command line hold in place of what stands at the top " \
+    "of the file."
+#define CLI_CONFIG_EXAMPLE                                                                         \
+    "  [modules.vec]\n"                                                                            \
+    "  path = \"vec.wasm\"\n"                                                                      \
+    "\n"                                                                                           \
+    "  [routes.dot]\n"                                                                             \
+    "  path = \"/api/dot\"\n"                                                                      \
+    "  function = \"dot\"\n"                                                                       \
+    "  wall = \"250 ms\"\n"                                                                        \
+    "  fallback = [\"static:busy.json\"]\n"
+struct cli_config_section {
+    const char *section;
+    bool is_shared;
+    const char *title, *text;
+};
+extern const struct cli_config_section cli_config_sections[];
+extern const u32 cli_config_section_count;
+bool cli_config_key_is_of(const struct config_key *key, const struct cli_config_section *section);
+
+/* The manual page of a command, of weir itself for NULL, or of weir.toml, in the language of
+ * man(7). */
 void cli_manual_write(const char *command, struct buf *out);
 
 /* A script for bash that completes commands, options and their words. */
@@ -77,6 +105,10 @@ struct cli_look {
 MUST_CHECK bool cli_look_init(struct cli_look *look, const struct cli_options *options,
                               const char *path, struct err *err);
 void cli_look_fini(struct cli_look *look);
+
+/* Initialises the module as weir serve would. errors: as server_initialise. */
+MUST_CHECK bool cli_look_initialise(struct cli_look *look, struct server_initialisation *out,
+                                    struct err *err);
 
 enum cli_kind {
     CLI_KIND_LIBRARY, /* functions to call */

@@ -47,3 +47,19 @@ const char *cli_kind_text(enum cli_kind kind)
                                         [CLI_KIND_PROGRAM] = "program"};
     return texts[kind];
 }
+
+bool cli_look_initialise(struct cli_look *look, struct server_initialisation *out, struct err *err)
+{
+    const struct server_initialise_options options = {.mode = look->options->snapshot,
+                                                      .log_fd = -1};
+    struct server_module module = {.name = "",
+                                   .code_path = look->artifact.code_path,
+                                   .module_path = look->artifact.module_path};
+    const struct server_plan plan = {.modules = &module,
+                                     .module_count = 1,
+                                     .limits = look->options->limits,
+                                     .mac_key = look->cache.mac_key};
+    *out = (struct server_initialisation){.when = SERVER_INITIALISED_NEVER};
+    return !rt_module_has_start(look->module) ||
+           server_initialise(&options, &plan, &module, out, NULL, err);
+}

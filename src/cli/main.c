@@ -37,7 +37,9 @@ int main(int argc, char **argv)
     int skip = argc < 2 ? 0 : 1;
     if (strcmp(name, "worker") == 0) /* started by the supervisor only */
         return server_worker_main(argc, argv);
-    if (strcmp(name, "helper") == 0) /* started by workers only */
+    if (strcmp(name, "initialise") == 0) /* started by serve, inspect and check only */
+        return server_initialiser_main(argc, argv);
+    if (strcmp(name, "helper") == 0) /* started by the supervisor or `weir run` only */
         return wasi_helper_main(argc - skip, argv + skip);
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";

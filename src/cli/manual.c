@@ -144,8 +144,38 @@ static void add_command(const struct cli_command_row *command, struct buf *out)
     add_options(command, out);
 }
 
+/* weir.toml(5) */
+static void write_config(struct buf *out)
+{
+    buf_add_format(out,
+                   ".TH WEIR.TOML 5 \"\" \"weir %s\" \"Weir\"\n"
+                   ".SH NAME\nweir.toml \\- " CLI_CONFIG_SUMMARY "\n.SH DESCRIPTION\n",
+                   WEIR_VERSION);
+    add_roff(out, CLI_CONFIG_TEXT);
+    buf_add_text(out, ".SH EXAMPLE\n.nf\n");
+    add_roff(out, CLI_CONFIG_EXAMPLE);
+    buf_add_text(out, ".fi\n");
+    for (u32 i = 0; i < cli_config_section_count; i++) {
+        const struct cli_config_section *section = &cli_config_sections[i];
+        buf_add_format(out, ".SH %s\n", section->title);
+        add_roff(out, section->text);
+        for (u32 k = 0; k < config_key_count(); k++) {
+            struct config_key key = config_key_describe(k);
+            char value[100];
+            snprintf(value, sizeof value, "= %s", key.value);
+            if (cli_config_key_is_of(&key, section))
+                add_tagged(out, "", key.key, value, key.text);
+        }
+    }
+    buf_add_text(out, ".SH SEE ALSO\n.BR weir\\-serve (1),\n.BR weir\\-check (1)\n");
+}
+
 void cli_manual_write(const char *command, struct buf *out)
 {
+    if (command != NULL && strcmp(command, CLI_CONFIG_NAME) == 0) {
+        write_config(out);
+        return;
+    }
     const struct cli_command_row *row = command == NULL ? NULL : cli_command_find(command);
     buf_add_text(out, ".TH WEIR");
     for (const char *c = row == NULL ? "" : row->name; *c != 0; c++)
@@ -196,6 +226,8 @@ void cli_completion_write(struct buf *out)
                 buf_add_format(out, "--%s ", cli_option_rows[k].name);
         for (u32 k = 0; strcmp(cli_command_rows[i].name, "help") == 0 && k < cli_command_count; k++)
             buf_add_format(out, "%s ", cli_command_rows[k].name);
+        if (strcmp(cli_command_rows[i].name, "help") == 0)
+            buf_add_text(out, CLI_CONFIG_NAME " ");
         buf_add_text(out, "--help' ;;\n");
     }
     buf_add_text(out, "        esac ;;\n    esac\n"

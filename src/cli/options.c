@@ -41,6 +41,12 @@ static bool read_log(const char *text, const char **out, struct err *err)
     return server_log_format_read(text, &format, err);
 }
 
+static bool read_snapshot(const char *text, struct cli_options *out, struct err *err)
+{
+    out->snapshot_text = text;
+    return server_snapshot_mode_read(text, &out->snapshot, err);
+}
+
 static bool list_add(struct cli_list *list, const char *name, const char *value, struct err *err)
 {
     if (list->count == CLI_LIST_MAX)
@@ -61,6 +67,8 @@ static bool take_option(struct cli_options *o, const char *name, const char *val
         o->log_path = value;
     else if (strcmp(name, "log") == 0)
         return read_log(value, &o->log, err);
+    else if (strcmp(name, "snapshot") == 0)
+        return read_snapshot(value, o, err);
     else if (strcmp(name, "strict-traps") == 0)
         o->compile.strict_traps = true;
     else if (strcmp(name, "json") == 0)

@@ -92,6 +92,8 @@ bool cli_config_read(const struct cli_options *options, struct arena *arena, str
         out->log = options->log;
     if (options->log_path != NULL)
         out->log_path = options->log_path;
+    if (options->snapshot_text != NULL)
+        out->snapshot = options->snapshot_text;
     return true;
 }
 

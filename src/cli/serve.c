@@ -16,7 +16,8 @@ static bool serve(const struct cli_options *options, struct err *err)
         server.address = config.address;
         server.workers = (u32)config.workers;
         server.log_path = config.log_path;
-        ok = ok && server_supervise(&server, err);
+        ok = ok && server_snapshot_mode_read(config.snapshot, &server.snapshot, err) &&
+             server_supervise(&server, err);
         proc_cache_close(&cache);
     } else {
         ok = false;

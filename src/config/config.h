@@ -76,6 +76,7 @@ struct config {
     const char *address;
     u64 workers; /* 0: one per core */
     const char *log, *log_path;
+    const char *snapshot;          /* auto, always or never */
     struct config_texts dirs, env; /* "HOST::GUEST", "NAME=VALUE" */
     struct config_limits limits;
     struct config_module *modules;
@@ -103,6 +104,7 @@ struct config_key {
     const char *key, *text;
     char value[96]; /* its default, or if it has none an example, as it stands in weir.toml */
     bool is_default;
+    bool is_reached; /* a limit of a route: when it is reached, something else must answer */
 };
 u32 config_key_count(void);
 struct config_key config_key_describe(u32 index);

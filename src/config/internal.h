@@ -9,7 +9,7 @@
 #include "config/config.h"
 #include "config/toml.h"
 
-enum config_where { CONFIG_TOP, CONFIG_MODULE, CONFIG_ROUTE };
+enum config_where { CONFIG_TOP, CONFIG_MODULE, CONFIG_ROUTE, CONFIG_LIMIT };
 enum config_shape {
     CONFIG_MS, /* numbers of struct config_limits: up to COUNT */
     CONFIG_KIB,
@@ -26,7 +26,7 @@ struct config_row {
     enum config_where where;
     const char *key, *option; /* option NULL: none */
     enum config_shape shape;
-    bool is_limit;  /* of struct config_limits */
+    bool is_number; /* of struct config_limits */
     size_t offset;  /* in that, or the struct of `where` */
     u64 value, max; /* of a number, in units */
     const char *value_text, *text;

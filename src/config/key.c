@@ -33,7 +33,7 @@ struct config_limits config_limits_default(void)
 {
     struct config_limits limits = {0};
     for (u32 i = 0; i < config_row_count; i++)
-        if (config_rows[i].is_limit)
+        if (config_rows[i].is_number)
             *config_number_at(&limits, &config_rows[i]) =
                 config_rows[i].value * config_scale(config_rows[i].shape);
     return limits;
@@ -45,7 +45,7 @@ bool config_limits_set(struct config_limits *limits, const char *option, const c
     for (u32 i = 0; i < config_row_count; i++) {
         const struct config_row *row = &config_rows[i];
         u64 value;
-        if (!row->is_limit || strcmp(row->option, option) != 0)
+        if (!row->is_number || strcmp(row->option, option) != 0)
             continue;
         if (!text_whole_number(text, row->max, &value))
             return err_set(err, ERR_USAGE, ERR_NO_AT,
@@ -62,7 +62,7 @@ void config_limits_override(struct config_limits *limits, const struct config_li
     struct config_limits said = *given;
     for (u32 i = 0; i < config_row_count; i++) {
         const struct config_row *row = &config_rows[i];
-        if (row->is_limit && *config_number_at(&said, row) != 0)
+        if (row->is_number && *config_number_at(&said, row) != 0)
             *config_number_at(limits, row) = *config_number_at(&said, row);
     }
 }
@@ -83,14 +83,17 @@ u32 config_key_count(void)
 
 struct config_key config_key_describe(u32 index)
 {
-    static const char *const sections[] = {
-        [CONFIG_TOP] = "", [CONFIG_MODULE] = "modules.NAME", [CONFIG_ROUTE] = "routes.NAME"};
+    static const char *const sections[] = {[CONFIG_TOP] = "",
+                                           [CONFIG_MODULE] = "modules.NAME",
+                                           [CONFIG_ROUTE] = "routes.NAME",
+                                           [CONFIG_LIMIT] = "routes.NAME"};
     CHECK(index < config_row_count);
     const struct config_row *row = &config_rows[index];
-    struct config_key key = {.key = row->key, .text = row->text, .is_default = row->is_limit};
-    key.is_shared = row->is_limit && row->where == CONFIG_ROUTE;
+    struct config_key key = {.key = row->key, .text = row->text, .is_default = row->is_number};
+    key.is_shared = row->is_number && row->where != CONFIG_TOP;
+    key.is_reached = row->where == CONFIG_LIMIT;
     key.section = sections[row->where];
-    if (row->is_limit)
+    if (row->is_number)
         config_value_write(row->value, row->shape, key.value, sizeof key.value);
     else
         snprintf(key.value, sizeof key.value, "%s", row->value_text);

@@ -83,7 +83,7 @@ static const char *resolve(struct reading *r, const char *path)
 
 static bool read_file_name(struct reading *r, const struct toml_entry *at, const char **out)
 {
-    const char *path;
+    const char *path = NULL;
     if (!read_text(r, at, &path))
         return false;
     if (strlen(path) > PATH_BYTES_MAX)
@@ -152,8 +152,8 @@ static bool read_variables(struct reading *r, const struct toml_entry *at, struc
 /* Keys of a section: its own, those that routes share with the top, and the tables of the top. */
 static bool is_key_of(const struct config_row *row, enum config_where where)
 {
-    return row->where == where ||
-           (where == CONFIG_TOP && row->where == CONFIG_ROUTE && row->is_limit);
+    bool is_shared = row->is_number && row->where != CONFIG_TOP;
+    return row->where == where || (is_shared && (where == CONFIG_TOP || where == CONFIG_ROUTE));
 }
 
 static const struct config_row *find_key(const char *key, enum config_where where)
@@ -202,7 +202,7 @@ static bool read_key(struct reading *r, const struct toml_entry *entry, enum con
     const struct config_row *row = find_key(entry->key, where);
     if (row == NULL)
         return refuse_key(r, entry, where);
-    if (row->is_limit)
+    if (row->is_number)
         return read_number(r, entry, row, config_number_at(limits, row));
     void *field = (u8 *)section + row->offset;
     switch (row->shape) {
@@ -442,8 +442,10 @@ static bool read_routes(struct reading *r, const struct toml_value *table)
 
 struct config config_default(void)
 {
-    return (struct config){
-        .address = "127.0.0.1:8080", .log = "text", .limits = config_limits_default()};
+    return (struct config){.address = "127.0.0.1:8080",
+                           .log = "text",
+                           .snapshot = "auto",
+                           .limits = config_limits_default()};
 }
 
 static bool read_top(struct reading *r, const struct toml_value *top,

@@ -122,6 +122,9 @@ size_t http_percent_decode(struct http_text text, char *out);
 /* The current Date value; format once a second. */
 #define HTTP_DATE_BYTES 30 /* "Sun, 06 Nov 1994 08:49:37 GMT" and a final zero */
 void http_date_format(i64 unix_seconds, char out[HTTP_DATE_BYTES]);
+/* The same as programs read it, without zone. */
+#define HTTP_TIME_BYTES 20 /* "1994-11-06T08:49:37" and a final zero */
+void http_time_format(i64 unix_seconds, char out[HTTP_TIME_BYTES]);
 
 const char *http_status_text(int status); /* "Not Found"; "" for a status without a name */
 

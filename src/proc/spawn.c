@@ -49,9 +49,11 @@ bool proc_spawn(const char *path, char *const argv[], const int *fds, size_t fd_
 {
     CHECK(fd_count <= PROC_FDS_MAX);
     bool ok = false;
-    int moved[PROC_FDS_MAX] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    int moved[PROC_FDS_MAX];
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
+    for (size_t i = 0; i < PROC_FDS_MAX; i++)
+        moved[i] = -1;
     CHECK(posix_spawn_file_actions_init(&actions) == 0 && posix_spawnattr_init(&attr) == 0);
     if (!move_sources(fds, fd_count, moved, err))
         goto out;

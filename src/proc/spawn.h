@@ -8,7 +8,7 @@
 /* Descriptors the child gets: fds[i] becomes PROC_FD_FIRST + i, closed if fds[i] is -1. Standard
  * input is /dev/null, output and error are inherited; everything else closes. */
 #define PROC_FD_FIRST 3
-#define PROC_FDS_MAX  8
+#define PROC_FDS_MAX  12
 
 /* Starts the program at path (or the running program itself when path is NULL) with argv, default
  * signal dispositions and an empty signal mask. Never a bare fork: the child is a fresh process

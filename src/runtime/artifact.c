@@ -69,8 +69,15 @@ static bool name_types(struct rt_module *module, struct err *err)
     return true;
 }
 
+bool rt_module_has_start(const struct rt_module *module)
+{
+    return module->snapshot == NULL &&
+           (module->file.start != UINT32_MAX || module->file.initialize != UINT32_MAX);
+}
+
 static void module_destroy(struct rt_module *module)
 {
+    rt_snapshot_fini(module->snapshot);
     rt_code_release(module->engine, &module->code);
     file_unmap(&module->view);
     fd_close(&module->fd);
@@ -178,6 +185,7 @@ void rt_module_describe(const struct rt_module *module, struct rt_module_info *o
         .text_bytes = module->code->text_end - module->code->text_start,
         .image_bytes = f->image_len,
         .has_start = f->start != UINT32_MAX,
+        .has_initialize = f->initialize != UINT32_MAX,
         .imports_memory = memories->count > 0,
     };
     if (out->memory_count > 0) {

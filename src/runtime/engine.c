@@ -98,6 +98,7 @@ bool rt_engine_create(struct rt_engine **out, const struct rt_options *options, 
     /* Without it every page counts as written: slower, and still right. */
     engine->pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
     engine->scan_works = !engine->options.scan_by_read && rt_dirty_scan_works(engine->pagemap_fd);
+    engine->faults_work = rt_faults_are_counted();
     if (!rt_signals_install(engine, err))
         goto fail;
     *out = engine;

@@ -154,11 +154,49 @@ static bool fill_data(struct rt_instance *instance, u32 index, struct err *err)
     return true;
 }
 
+/* ---- from a snapshot ---- */
+
+static u64 ref_said(const struct rt_instance *instance, u32 func)
+{
+    return func == RT_FUNC_NONE ? 0 : ref_of(instance, func);
+}
+
+static void restore_globals(struct rt_instance *instance)
+{
+    const struct rt_module_file *file = &instance->module->file;
+    const struct rt_snapshot *snapshot = instance->module->snapshot;
+    union abi_value *globals = rt_ctx_globals(instance);
+    for (u32 i = 0; i < file->global_count; i++) {
+        u8 type = file->globals[i].type.valtype;
+        globals[i] = snapshot->globals[i];
+        if (type == RT_FUNCREF || type == RT_EXTERNREF)
+            globals[i] = (union abi_value){.ref = ref_said(instance, globals[i].u32)};
+    }
+}
+
+/* Their elements are null; lengths are those of the snapshot from here on. */
+static void restore_tables(struct rt_instance *instance)
+{
+    for (u32 i = 0; i < instance->module->file.table_count; i++) {
+        const struct rt_snapshot_table *from = &instance->module->snapshot->tables[i];
+        struct rt_table *table = &instance->tables[i];
+        table->abi.len = from->len;
+        for (u32 k = 0; k < from->count; k++)
+            table->abi.entries[k] = rt_ref_entry(RT_FUNCREF, ref_said(instance, from->funcs[k]));
+    }
+}
+
+/* ---- from either ---- */
+
 static void fill_globals(struct rt_instance *instance)
 {
     const struct rt_module_file *file = &instance->module->file;
     union abi_value *globals = rt_ctx_globals(instance);
     u32 imported = rt_import_count(instance->module, RT_EXTERN_GLOBAL);
+    if (instance->module->snapshot != NULL) {
+        restore_globals(instance);
+        return;
+    }
     for (u32 i = 0; i < file->global_count; i++)
         globals[imported + i] = rt_instance_evaluate(instance, &file->globals[i].init);
 }
@@ -166,20 +204,42 @@ static void fill_globals(struct rt_instance *instance)
 static bool fill_tables(struct rt_instance *instance, struct err *err)
 {
     const struct rt_module_file *file = &instance->module->file;
+    if (instance->module->snapshot != NULL) {
+        restore_tables(instance);
+        return true;
+    }
     for (u32 i = 0; i < file->elem_count; i++)
         if (file->elems[i].mode == RT_SEGMENT_ACTIVE && !fill_elem(instance, i, err))
             return false;
     return true;
 }
 
-/* The segments that are not in the image. */
+/* The segments that are not in an image. */
 static bool fill_memories(struct rt_instance *instance, struct err *err)
 {
     const struct rt_module_file *file = &instance->module->file;
+    if (instance->module->snapshot != NULL)
+        return true;
     for (u32 i = 0; i < file->data_count; i++)
         if (file->data[i].mode == RT_SEGMENT_ACTIVE && !fill_data(instance, i, err))
             return false;
     return true;
+}
+
+static void fill_dropped(struct rt_instance *instance)
+{
+    const struct rt_module *module = instance->module;
+    size_t data_len = module->file.data_count * sizeof(bool);
+    size_t elem_len = module->file.elem_count * sizeof(bool);
+    instance->any_dropped = false;
+    memset(instance->data_dropped, 0, data_len);
+    memset(instance->elem_dropped, 0, elem_len);
+    if (module->snapshot == NULL)
+        return;
+    if (data_len > 0)
+        memcpy(instance->data_dropped, module->snapshot->data_dropped, data_len);
+    if (elem_len > 0)
+        memcpy(instance->elem_dropped, module->snapshot->elem_dropped, elem_len);
 }
 
 /* The module's own memories and tables, put into the context behind the imported ones. */
@@ -258,6 +318,7 @@ bool rt_instance_create(struct rt_instance **out, struct rt_module *module,
     }
     fill_entries(instance);
     fill_globals(instance);
+    fill_dropped(instance);
     if (!fill_tables(instance, err) || !fill_memories(instance, err)) {
         give_up(instance);
         return false;
@@ -319,11 +380,8 @@ bool rt_instance_reset(struct rt_instance *instance)
             return false;
     instance->started = !rt_module_has_start(module);
     fill_globals(instance);
-    if (instance->any_dropped) {
-        memset(instance->data_dropped, 0, module->file.data_count * sizeof(bool));
-        memset(instance->elem_dropped, 0, module->file.elem_count * sizeof(bool));
-        instance->any_dropped = false;
-    }
+    if (instance->any_dropped)
+        fill_dropped(instance);
     return reset_tables(instance) && fill_memories(instance, NULL);
 }
 

@@ -168,6 +168,7 @@ struct rt_module {
     struct arena arena;
     struct rt_code *code;
     struct rt_module_file file;
+    struct rt_snapshot *snapshot; /* instances begin with it; NULL: there is none */
     struct rt_host_func const *
         *hosts; /* one per function import, set when linked; NULL: not offered */
     struct abi_layout layout;
@@ -176,11 +177,6 @@ struct rt_module {
 static inline u32 rt_import_count(const struct rt_module *module, enum rt_extern kind)
 {
     return module->file.imports[kind].count;
-}
-/* Is there anything to run in a new instance before its first call? */
-static inline bool rt_module_has_start(const struct rt_module *module)
-{
-    return module->file.start != UINT32_MAX || module->file.initialize != UINT32_MAX;
 }
 /* Type index of a function of the index space. */
 u32 rt_module_func_type(const struct rt_module *module, u32 func);
@@ -202,6 +198,29 @@ void rt_types_fini(struct rt_types *types);
 
 /* --- memory.c, reset.c ----------------------------------------------------------------------- */
 
+/* A run of pages that may differ from a fresh memory. */
+struct rt_run {
+    u64 start, end;
+};
+#define RT_RUNS_MAX 32u
+
+/* The pages of a memory that were ever written and stay resident: as long as the process has no
+ * page fault, there are no others. */
+struct rt_written {
+    struct rt_run runs[RT_RUNS_MAX]; /* offsets */
+    u32 run_count;
+    bool is_known; /* runs are all of them, */
+    u64 faults;    /* when the thread had had so many faults */
+};
+
+/* The content of a memory that has not been used: zero behind the first len bytes. */
+struct rt_image {
+    u64 size_bytes; /* of the memory */
+    const u8 *bytes;
+    u64 len;
+    int fd; /* whole pages of it may be mapped from here */
+    u64 at;
+};
 struct rt_memory {
     struct abi_memory abi; /* first: what compiled code sees */
     u8 *reservation;       /* NULL: not created */
@@ -209,7 +228,9 @@ struct rt_memory {
     u64 declared_max; /* pages, UINT64_MAX: none */
     const u8 *image;  /* the first image_len bytes of a fresh memory */
     u64 image_len;
-    u64 mapped_len; /* so many of them are mapped from the module file */
+    u64 mapped_len;    /* so many of them are mapped from their file */
+    u64 largest_bytes; /* it ever had */
+    struct rt_written written;
 };
 MUST_CHECK bool rt_memory_create(struct rt_memory *memory, const struct rt_module *module,
                                  u32 defined, struct err *err);
@@ -221,15 +242,13 @@ u64 rt_memory_grow(struct rt_memory *memory, u64 delta_pages);
 /* Makes content and size those of a fresh memory. False: the kernel refused; destroy it. */
 MUST_CHECK bool rt_memory_reset(const struct rt_engine *engine, struct rt_memory *memory);
 
-/* A run of pages that may differ from a fresh memory. */
-struct rt_run {
-    u64 start, end;
-};
 /* Finds runs of written pages in [*at, end), at most max, and moves *at behind what was looked at.
  * Returns their number; *at == end: that was all. */
 u32 rt_dirty_scan(const struct rt_engine *engine, u64 *at, u64 end, struct rt_run *runs, u32 max);
 /* True if the kernel has PAGEMAP_SCAN. */
 bool rt_dirty_scan_works(int pagemap_fd);
+/* True if the kernel counts the faults of a thread page by page. */
+bool rt_faults_are_counted(void);
 
 /* --- table.c --------------------------------------------------------------------------------- */
 
@@ -244,9 +263,11 @@ struct rt_table {
 MUST_CHECK bool rt_tables_create(struct rt_table *tables, const struct rt_table_type *types,
                                  u32 count, struct err *err);
 void rt_tables_destroy(struct rt_table *tables, u32 count);
+/* The greatest length of a table of this type. */
+u64 rt_table_len_max(const struct rt_table_type *type);
 /* By null elements. Old length, or UINT64_MAX. spec: core/exec, table.grow */
 u64 rt_table_grow(struct rt_table *table, u64 delta);
-void rt_table_reset(struct rt_table *table); /* null elements, first length */
+void rt_table_reset(struct rt_table *table); /* null elements, the least length */
 
 /* What lies in a table of this type for a reference. */
 struct abi_entry rt_ref_entry(u8 reftype, u64 ref);
@@ -265,13 +286,14 @@ struct rt_instance {
     struct rt_table *tables;
     struct abi_entry *entries;         /* canonical ones, file.entry_count of them */
     bool *data_dropped, *elem_dropped; /* by segment */
-    bool any_dropped;
+    bool any_dropped;                  /* since it was fresh */
     struct rt_instance *kept; /* instances that failed after they had filled a table of ours */
     struct rt_instance *kept_next;
     struct abi_host *hosts;                        /* one per function import */
     struct rt_instance *group_next, *group_before; /* ring of linked instances */
     struct rt_fiber *fiber;                        /* the one it is on, or NULL */
     bool started; /* start function and `_initialize` have run, or there are none */
+    const struct rt_host_func *caught; /* of rt_instance_watch */
     struct rt_instance *pool_next;
 };
 /* Puts an instance of a pool back into the state rt_instance_create left it in. False: the system
@@ -296,6 +318,37 @@ union abi_value *rt_instance_global(const struct rt_instance *instance, u32 inde
 /* link.c: sets the imports. errors: ERR_LINK. */
 MUST_CHECK bool rt_instance_link(struct rt_instance *instance, const struct rt_provider *providers,
                                  size_t provider_count, struct err *err);
+
+/* --- snapshot.c, snapshot_take.c -------------------------------------------------------------- */
+
+/*
+ * A snapshot, little-endian; `list` is u32 count + items:
+ *   u64 RT_SNAPSHOT_MAGIC, u32 ABI_VERSION, key of the code file (DIGEST_BYTES)
+ *   u64 length of all of it
+ *   memories   list of {u64 size in bytes, u64 at, u64 length}   the first bytes, at page `at` from
+ *              the first page behind this head; zero behind them. Multiples of pages.
+ *   tables     list of {u64 length, list of u32 function index or RT_FUNC_NONE}   null behind them
+ *   globals    list of 16 bytes, a union abi_value; of a reference a function index or RT_FUNC_NONE
+ *   data       list of u8, 1: dropped
+ *   elems      list of u8, 1: dropped
+ * Lists have as many items as the module defines.
+ */
+#define RT_SNAPSHOT_MAGIC 0x31504e5352494557ull /* "WEIRSNP1" */
+
+struct rt_snapshot_table {
+    u64 len;
+    u32 *funcs; /* the first count elements, RT_FUNC_NONE: null */
+    u32 count;
+};
+struct rt_snapshot {
+    int fd;                /* owned */
+    struct file_view view; /* of the snapshot in it */
+    struct rt_image *memories;
+    struct rt_snapshot_table *tables;
+    union abi_value *globals; /* of a reference u32: a function or RT_FUNC_NONE */
+    bool *data_dropped, *elem_dropped;
+};
+void rt_snapshot_fini(struct rt_snapshot *snapshot);
 
 /* --- fiber.c, signal.c, trap.c ---------------------------------------------------------------- */
 
@@ -405,7 +458,7 @@ struct rt_engine {
     size_t host_stack_bytes;
     u64 save_bytes, save_mask;
     int pagemap_fd;
-    bool scan_works;
+    bool scan_works, faults_work;
     void *signal_stack;
     u64 signal_stack_bytes;
 };

@@ -252,6 +252,32 @@ static void link_host(struct rt_instance *instance, u32 index)
                     });
 }
 
+/* In the place of a watched host function; host is what that would have for its instance. */
+NO_RETURN static void end_watched(const struct abi_host *host)
+{
+    struct rt_instance *instance = host->vmctx->instance;
+    instance->caught = instance->module->hosts[host->index];
+    rt_host_trap(instance, "a host function was called that is watched");
+}
+
+void rt_instance_watch(struct rt_instance *instance, u32 flags)
+{
+    const struct rt_module *module = instance->module;
+    CHECK(instance->fiber == NULL);
+    for (u32 i = 0; i < rt_import_count(module, RT_EXTERN_FUNC); i++) {
+        struct abi_host *host = &instance->hosts[i];
+        if (host->fn == NULL || (module->hosts[i]->flags & flags) == 0)
+            continue; /* another instance's function, or none of these */
+        host->fn = (void *)end_watched;
+        host->instance = host;
+    }
+}
+
+const struct rt_host_func *rt_instance_caught(const struct rt_instance *instance)
+{
+    return instance->caught;
+}
+
 static bool limits_fit(u64 size, u64 max, struct rt_limits wanted)
 {
     return size >= wanted.min && (wanted.max == UINT64_MAX || max <= wanted.max);

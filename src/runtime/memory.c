@@ -14,13 +14,13 @@
 
 /* Maps whole pages of the image copy-on-write when the memory is too large to be reset by copying
  * all of it; copies what is left. */
-static bool place_image(struct rt_memory *memory, const struct rt_module *module, struct err *err)
+static bool place_image(struct rt_memory *memory, const struct rt_image *image, struct err *err)
 {
     u64 mapped =
         memory->initial_bytes <= RT_COPY_MAX ? 0 : memory->image_len & ~(RT_PAGE_BYTES - 1);
-    if (mapped > 0 && mmap(memory->abi.base, mapped, PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, module->fd,
-                           (off_t)module->file.image_at) == MAP_FAILED)
+    if (mapped > 0 &&
+        mmap(memory->abi.base, mapped, PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, image->fd, (off_t)image->at) == MAP_FAILED)
         return err_sys(err, "cannot map the image of a memory");
     memory->mapped_len = mapped;
     if (memory->image_len > mapped)
@@ -55,11 +55,28 @@ bool rt_memory_limit(struct rt_memory *memory, u64 max_bytes, struct err *err)
     return true;
 }
 
+/* What a fresh memory has, by the module or by its snapshot. */
+static struct rt_image first_image(const struct rt_module *module, u32 defined)
+{
+    if (module->snapshot != NULL)
+        return module->snapshot->memories[defined];
+    const struct rt_module_file *file = &module->file;
+    struct rt_image image = {.size_bytes = file->memories[defined].limits.min * ABI_PAGE_BYTES,
+                             .fd = module->fd,
+                             .at = file->image_at};
+    if (defined == 0 && file->image_len > 0) {
+        image.bytes = module->view.bytes + file->image_at;
+        image.len = file->image_len;
+    }
+    return image;
+}
+
 bool rt_memory_create(struct rt_memory *memory, const struct rt_module *module, u32 defined,
                       struct err *err)
 {
     const struct rt_memory_type *type = &module->file.memories[defined];
-    u64 initial = type->limits.min * ABI_PAGE_BYTES;
+    struct rt_image image = first_image(module, defined);
+    u64 initial = image.size_bytes;
     struct rt_memory limited = {.initial_bytes = initial, .declared_max = type->limits.max};
     if (!rt_memory_limit(&limited, module->engine->options.memory_max_bytes, err))
         return false;
@@ -73,18 +90,17 @@ bool rt_memory_create(struct rt_memory *memory, const struct rt_module *module, 
                 .page_log2 = 16},
         .reservation = reservation,
         .initial_bytes = initial,
+        .largest_bytes = initial,
         .declared_max = type->limits.max,
+        .image = image.bytes,
+        .image_len = image.len,
     };
-    if (defined == 0 && module->file.image_len > 0) {
-        memory->image = module->view.bytes + module->file.image_at;
-        memory->image_len = module->file.image_len;
-    }
     if (initial > 0 && mprotect(memory->abi.base, initial, PROT_READ | PROT_WRITE) != 0) {
         err_sys(err, "cannot make a memory of %llu bytes", (unsigned long long)initial);
         rt_memory_destroy(memory);
         return false;
     }
-    if (!place_image(memory, module, err)) {
+    if (!place_image(memory, &image, err)) {
         rt_memory_destroy(memory);
         return false;
     }

@@ -5,6 +5,10 @@
  * from the image: such a page is private to the process and stays resident, so the kernel's page
  * map tells which. They are copied back from the image, or zeroed; what exceeds the bytes an idle
  * instance may keep is given back to the kernel instead.
+ *
+ * A page becomes private by a page fault, and the kernel counts a thread's faults. While the count
+ * stands still, the pages are those of the reset before, and nobody has to ask the page map: a
+ * warm instance is reset without a look at it.
  */
 #include "base/check.h"
 #include "runtime/internal.h"
@@ -12,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* The PAGEMAP_SCAN ioctl of Linux 6.7, defined here because older headers lack it. */
@@ -34,7 +39,6 @@ static_assert(sizeof(struct scan_arg) == 96, "the kernel's layout");
 #define MAP_FILE_BIT      ((u64)1 << 61) /* /proc/self/pagemap, an entry of 8 bytes a page */
 #define MAP_RESIDENT_BITS ((u64)3 << 62) /* present or swapped */
 #define READ_PAGES        512u
-#define RUNS_MAX          32u
 
 static int scan_ioctl(int fd, u64 start, u64 end, struct scan_region *regions, u32 max,
                       u64 *walk_end)
@@ -68,7 +72,7 @@ bool rt_dirty_scan_works(int pagemap_fd)
 
 static u32 scan_fast(const struct rt_engine *engine, u64 *at, u64 end, struct rt_run *runs, u32 max)
 {
-    struct scan_region regions[RUNS_MAX];
+    struct scan_region regions[RT_RUNS_MAX];
     u64 walk_end;
     int count = scan_ioctl(engine->pagemap_fd, *at, end, regions, max, &walk_end);
     if (count < 0) { /* then everything may have been written */
@@ -107,7 +111,7 @@ static u32 scan_by_read(const struct rt_engine *engine, u64 *at, u64 end, struct
 
 u32 rt_dirty_scan(const struct rt_engine *engine, u64 *at, u64 end, struct rt_run *runs, u32 max)
 {
-    CHECK(max > 0 && max <= RUNS_MAX);
+    CHECK(max > 0 && max <= RT_RUNS_MAX);
     return engine->scan_works ? scan_fast(engine, at, end, runs, max)
                               : scan_by_read(engine, at, end, runs, max);
 }
@@ -121,39 +125,107 @@ static void copy_back(struct rt_memory *memory, u64 start, u64 end)
     memset(memory->abi.base + image_end, 0, end - image_end);
 }
 
+/* ---- the pages that were ever written ---- */
+
+/* Page faults of this thread, which is all of the process that touches guests' memory. */
+static u64 fault_count(void)
+{
+    struct rusage usage;
+    CHECK(getrusage(RUSAGE_THREAD, &usage) == 0);
+    return (u64)usage.ru_minflt + (u64)usage.ru_majflt;
+}
+
+bool rt_faults_are_counted(void)
+{
+    u8 *page =
+        mmap(NULL, RT_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return false;
+    u64 before = fault_count();
+    *(volatile u8 *)page = 1;
+    bool ok = fault_count() > before;
+    munmap(page, RT_PAGE_BYTES);
+    return ok;
+}
+
+static void add_run(struct rt_written *written, u64 start, u64 end)
+{
+    if (written->run_count > 0 && written->runs[written->run_count - 1].end == start) {
+        written->runs[written->run_count - 1].end = end;
+    } else if (written->run_count < RT_RUNS_MAX) {
+        written->runs[written->run_count++] = (struct rt_run){start, end};
+    } else {
+        written->is_known = false;
+    }
+}
+
 /* The same, giving the pages back; falls back to copying. */
 static void drop(struct rt_memory *memory, u64 start, u64 end)
 {
     if (madvise(memory->abi.base + start, end - start, MADV_DONTNEED) != 0) {
         copy_back(memory, start, end);
+        add_run(&memory->written, start, end);
         return;
     }
     /* Pages mapped from the file are the image's again; the others are zero now. */
     u64 from = max_u64(start, memory->mapped_len), to = min_u64(end, memory->image_len);
-    if (from < to)
-        memcpy(memory->abi.base + from, memory->image + from, to - from);
+    if (from >= to)
+        return;
+    memcpy(memory->abi.base + from, memory->image + from, to - from);
+    add_run(&memory->written, from & ~(RT_PAGE_BYTES - 1), round_up(to, RT_PAGE_BYTES));
 }
 
-static void reset_written(const struct rt_engine *engine, struct rt_memory *memory)
+/* Those of a reset before lie partly behind the end of a memory that has shrunk since. */
+static void reset_known(struct rt_memory *memory)
 {
-    struct rt_run runs[RUNS_MAX];
-    u64 base = (u64)(uintptr_t)memory->abi.base;
-    u64 at = base, end = base + memory->abi.size_bytes;
+    for (u32 i = 0; i < memory->written.run_count; i++) {
+        const struct rt_run *run = &memory->written.runs[i];
+        if (run->start < memory->abi.size_bytes)
+            copy_back(memory, run->start, min_u64(run->end, memory->abi.size_bytes));
+    }
+}
+
+/* Resets what the page map says, and learns it. */
+static void reset_scanned(const struct rt_engine *engine, struct rt_memory *memory)
+{
+    struct rt_run runs[RT_RUNS_MAX];
+    struct rt_written before = memory->written;
+    u64 base = (u64)(uintptr_t)memory->abi.base, size = memory->abi.size_bytes;
+    u64 at = base, end = base + size;
     u64 keep = engine->options.memory_keep_bytes;
+    memory->written.run_count = 0;
+    memory->written.is_known = engine->faults_work;
     while (at < end) {
-        u32 count = rt_dirty_scan(engine, &at, end, runs, RUNS_MAX);
+        u32 count = rt_dirty_scan(engine, &at, end, runs, RT_RUNS_MAX);
         for (u32 i = 0; i < count; i++) {
             u64 start = runs[i].start - base, kept = min_u64(runs[i].end - runs[i].start, keep);
             copy_back(memory, start, start + kept);
             keep -= kept;
+            if (kept > 0)
+                add_run(&memory->written, start, start + kept);
             if (start + kept < runs[i].end - base)
                 drop(memory, start + kept, runs[i].end - base);
         }
     }
+    /* What a larger memory had written, for when this one grows again. */
+    for (u32 i = 0; i < before.run_count; i++)
+        if (before.runs[i].end > size)
+            add_run(&memory->written, max_u64(before.runs[i].start, size), before.runs[i].end);
+    memory->written.is_known &= before.is_known || size >= memory->largest_bytes;
+    memory->written.faults = fault_count();
+}
+
+static void reset_written(const struct rt_engine *engine, struct rt_memory *memory)
+{
+    if (memory->written.is_known && memory->written.faults == fault_count())
+        reset_known(memory);
+    else
+        reset_scanned(engine, memory);
 }
 
 bool rt_memory_reset(const struct rt_engine *engine, struct rt_memory *memory)
 {
+    memory->largest_bytes = max_u64(memory->largest_bytes, memory->abi.size_bytes);
     if (memory->abi.size_bytes <= RT_COPY_MAX)
         copy_back(memory, 0, memory->abi.size_bytes);
     else

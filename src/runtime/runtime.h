@@ -57,6 +57,8 @@ typedef void rt_host_code(void);
 enum rt_host_flag {
     RT_HOST_MAY_SUSPEND = 1, /* may leave the fiber and come back later */
     RT_HOST_EFFECT = 2,      /* visible outside: forbids repeating the request elsewhere */
+    RT_HOST_IMPURE = 4,      /* says or does what is not the same for every request */
+    RT_HOST_OF_CALL = 8,     /* for programs: says or does what belongs to their request */
 };
 struct rt_host_func {
     const char *module, *field;
@@ -136,7 +138,8 @@ struct rt_module_info {
     u64 text_bytes;             /* machine code */
     u64 image_bytes;            /* of memory 0 that are not zero at first; 0: from segments */
     bool has_start;             /* a start function, not `_initialize` */
-    bool imports_memory;        /* compiled strict then */
+    bool has_initialize;
+    bool imports_memory; /* compiled strict then */
 };
 void rt_module_describe(const struct rt_module *module, struct rt_module_info *out);
 
@@ -166,8 +169,8 @@ struct rt_provider {
     struct rt_instance *instance;
 };
 
-/* Instantiates: imports, memories with the image, tables, globals, element and data segments. The
- * start function runs at the beginning of the first call.
+/* Instantiates: imports, memories with the image, tables, globals, element and data segments; or
+ * all that from the module's snapshot. The start function runs at the beginning of the first call.
  * returns owned: rt_instance_destroy.
  * errors: ERR_LINK, ERR_LIMIT (instances, memory, table), ERR_SYSTEM, ERR_TRAP (a segment out of
  * bounds; what earlier segments wrote into imported memories and tables stays). */
@@ -175,6 +178,12 @@ MUST_CHECK bool rt_instance_create(struct rt_instance **out, struct rt_module *m
                                    const struct rt_provider *providers, size_t provider_count,
                                    struct err *err);
 void rt_instance_destroy(struct rt_instance **instance); /* not while on a fiber; NULL is allowed */
+
+/* From now on the first call of a host function with one of these flags ends the guest's call with
+ * ABI_TRAP_HOST before it does anything; also after a reset, if it is of a pool. On no fiber. */
+void rt_instance_watch(struct rt_instance *instance, u32 flags);
+/* The watched function whose call ended one, or NULL. */
+const struct rt_host_func *rt_instance_caught(const struct rt_instance *instance);
 
 /* The only way from a guest address to host memory: bytes [addr, addr + len) of memory 0, or NULL
  * if any of them is out of bounds or there is no memory.
@@ -184,6 +193,31 @@ u64 rt_memory_size_bytes(const struct rt_instance *instance); /* of memory 0; 0 
 
 /* The value of an exported global; false if there is none of that name. */
 bool rt_global_read(const struct rt_instance *instance, const char *name, union abi_value *out);
+
+/* --- snapshots -------------------------------------------------------------------------------- */
+
+/* Start function and `_initialize` may run once, for all instances of all processes: what they
+ * leave is written into a memory file without a pointer in it, and instances begin with that.
+ * Reading it trusts nothing: guest code ran in the process that wrote it. */
+
+#define RT_SNAPSHOT_MAX GIB /* bytes of one, holes included */
+
+/* Writes what is in an initialised instance into room, RT_SNAPSHOT_MAX zeroed bytes, of which pages
+ * that remain zero are not touched. *len: what it takes, a multiple of pages.
+ * errors: ERR_UNSUPPORTED (it is linked to other instances, holds a reference of the host),
+ * ERR_LIMIT. */
+MUST_CHECK bool rt_snapshot_take(const struct rt_instance *instance, u8 *room, u64 *len,
+                                 struct err *err);
+
+/* Instances made of this module after this begin with the snapshot that lies at bytes [at, at +
+ * len) of a memory file sealed against writing and shrinking; nothing runs before their first call.
+ * borrows: fd. errors: ERR_ARTIFACT (no snapshot of this module), ERR_LIMIT, ERR_SYSTEM; the module
+ * must be released then. */
+MUST_CHECK bool rt_module_use_snapshot(struct rt_module *module, int fd, u64 at, u64 len,
+                                       struct err *err);
+
+/* Is there anything to run in a new instance before its first call? */
+bool rt_module_has_start(const struct rt_module *module);
 
 /* --- pools ----------------------------------------------------------------------------------- */
 

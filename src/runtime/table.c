@@ -17,11 +17,16 @@ static bool refuse(u64 len, struct err *err)
                    (unsigned long long)len);
 }
 
+u64 rt_table_len_max(const struct rt_table_type *type)
+{
+    return max_u64(type->limits.min, min_u64(type->limits.max, RT_TABLE_LEN_MAX));
+}
+
 /* For its greatest length and one more; 0 for a table that cannot grow. */
 static u64 room_bytes(const struct rt_table_type *type)
 {
-    u64 max = min_u64(type->limits.max, RT_TABLE_LEN_MAX);
-    if (max <= type->limits.min)
+    u64 max = rt_table_len_max(type);
+    if (max == type->limits.min)
         return 0;
     return round_up((max + 1) * sizeof(struct abi_entry), RT_PAGE_BYTES);
 }
@@ -56,13 +61,13 @@ bool rt_tables_create(struct rt_table *tables, const struct rt_table_type *types
         struct rt_table *table = &tables[i];
         table->type = &types[i];
         table->mapped_bytes = room_bytes(&types[i]);
-        table->abi.len = table->abi.max = types[i].limits.min;
+        table->abi.len = types[i].limits.min;
+        table->abi.max = rt_table_len_max(&types[i]);
         if (table->mapped_bytes == 0) {
             table->abi.entries = calloc(table->abi.len + 1, sizeof *table->abi.entries);
             ok &= table->abi.entries != NULL;
         } else {
             table->abi.entries = (struct abi_entry *)(room + at);
-            table->abi.max = min_u64(types[i].limits.max, RT_TABLE_LEN_MAX);
             at += table->mapped_bytes;
         }
     }

@@ -8,7 +8,9 @@
  * A request that would wait too long is refused at once, which is cheaper than to let it wait and
  * miss its deadline. While the queue empties now and then, it is a burst, and may last as long as
  * the deadline allows. A queue that has not been empty for STANDING_NS only adds delay: then
- * requests wait no longer than a few calls take.
+ * requests wait no longer than a few calls take. A client that sends its next request as soon as it
+ * has been answered is more patient: it paces itself by us, and lengthens no queue. A refusal is
+ * held for a moment: clients that come back at once would keep us busy with refusing them.
  */
 #include "base/check.h"
 #include "server/internal.h"
@@ -16,7 +18,8 @@
 #define WINDOW        4                /* calls that have never run, in the scheduler */
 #define STANDING_NS   ((u64)100000000) /* a queue that lasts so long is no burst */
 #define WAIT_CALLS    8                /* what it may cost then: so many calls' time, */
-#define WAIT_MIN_NS   ((u64)5000000)   /* and at least this */
+#define WAIT_MIN_NS   ((u64)5000000)   /* and at least this, */
+#define WAIT_PACED_NS ((u64)50000000)  /* or this, for a client that paces itself */
 #define SLICE_NS      ((u64)4000000)   /* after which a call gives way to new ones */
 #define OVERHEAD_NS   ((u64)15000)     /* of a request, beside its call */
 #define SERVICE_PART  8                /* weight of the past against a new call's time */
@@ -92,22 +95,25 @@ void server_admit_leave(struct server_request *r)
 
 /* ---- turns ---- */
 
-/* Starts requests of the route whose turn it is. False: it has none, or no instance for them; it
- * comes back when one is free. */
+/* Starts a request of the route whose turn it is. A route that has no instance for it comes back
+ * when one of its calls has ended. False: nothing more can be started now. */
 static bool take_turn(struct worker *w, struct served_route *route)
 {
     struct route_load *load = &route->load;
-    if (load->first_waiting == NULL || !server_call_start_waiting(load->first_waiting))
-        return false;
-    if (load->first_waiting != NULL)
+    if (load->first_waiting == NULL)
+        return true;
+    bool has_started = server_call_start_waiting(load->first_waiting);
+    bool is_alone = board_get(&route->board->running) == 0; /* then the server is full, not it */
+    if (load->first_waiting != NULL && (has_started || is_alone))
         ring_add(w, route);
-    return true;
+    return has_started || !is_alone;
 }
 
 void server_admit_turn(struct worker *w)
 {
-    while (w->turn != NULL && sched_ready_count(w->sched).first < WINDOW)
-        take_turn(w, ring_take(w));
+    bool goes_on = true;
+    while (goes_on && w->turn != NULL && sched_ready_count(w->sched).first < WINDOW)
+        goes_on = take_turn(w, ring_take(w));
     if (w->waiting == 0 && sched_ready_count(w->sched).first == 0 &&
         sched_ready_count(w->sched).rest == 0)
         w->idle_ns = loop_now_ns(w->loop);
@@ -163,7 +169,8 @@ static u64 allowed_wait(const struct server_request *r, u64 now)
     u64 by_deadline = left_ns > service_ns ? left_ns - service_ns : 0;
     if (now < w->idle_ns + STANDING_NS)
         return by_deadline;
-    return min_u64(by_deadline, max_u64(WAIT_MIN_NS, WAIT_CALLS * service_ns));
+    u64 least_ns = server_conn_is_paced(r->conn) ? WAIT_PACED_NS : WAIT_MIN_NS;
+    return min_u64(by_deadline, max_u64(least_ns, WAIT_CALLS * service_ns));
 }
 
 u32 server_admit_retry_after(const struct served_route *route)
@@ -210,7 +217,8 @@ enum admission server_admit(struct server_request *r, u64 now, struct err *err)
     if (wait_ns > allowed_wait(r, now)) {
         err_set(err, ERR_BUSY, ERR_NO_AT, "it would have to wait for about %llu ms",
                 (unsigned long long)(wait_ns / 1000000 + 1));
-        return refuse(r, &board->shed);
+        refuse(r, &board->shed);
+        return ADMIT_HOLD;
     }
     return w->waiting == 0 && sched_ready_count(w->sched).first < WINDOW ? ADMIT_START : ADMIT_WAIT;
 }

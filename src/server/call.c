@@ -8,7 +8,8 @@
 #include "base/file.h"
 #include "server/internal.h"
 
-#define JSON "application/json"
+#define JSON    "application/json"
+#define HOLD_NS ((u64)100000000) /* see ADMIT_HOLD */
 
 static void count_in_flight(const struct worker *w)
 {
@@ -316,6 +317,13 @@ void server_call_run(struct server_request *r)
         count_in_flight(r->worker);
         return;
     }
+    if (admission == ADMIT_HOLD && r->route->plan->fallback_count == 0) {
+        r->is_held = true;
+        r->err = err;
+        r->wall_end_ns = now + HOLD_NS;
+        server_conn_watch_wall(r->conn);
+        return;
+    }
     answer_error_or_fail(r, &err);
 }
 
@@ -331,6 +339,11 @@ void server_request_cancel(struct server_request *r)
 void server_call_expire(struct server_request *r)
 {
     struct err err = {0};
+    if (r->is_held) {
+        r->is_held = false;
+        server_request_fail(r, &r->err, NULL);
+        return;
+    }
     CHECK(r->is_waiting);
     server_admit_leave(r);
     board_add(&r->worker->board->refused, 1);

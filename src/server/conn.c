@@ -16,6 +16,7 @@
 #define DISCARD_BYTES      (64 * KIB)  /* body read only to keep the connection; or lingering */
 #define DRAIN_NS     ((u64)100000000)  /* for a request that is on its way when the drain begins */
 #define EVICT_NS     ((u64)1000000000) /* silence after which a connection may have to go */
+#define PACED_NS     ((u64)10000000)   /* between an answer and the client's next request */
 #define BODY_BYTE_NS ((u64)1000000)    /* time that a byte of a body wins: 1 KB/s is too slow */
 
 /* ---- opening and closing ---- */
@@ -55,6 +56,8 @@ void server_conn_watch(struct conn *c, u32 events)
  * too early, it is set again. */
 static void set_deadline(struct conn *c, u64 at_ns)
 {
+    if (c->gone_ns != 0)
+        at_ns = min_u64(at_ns, c->gone_ns);
     c->deadline_ns = at_ns;
     if (c->timer_ns != 0 && c->timer_ns <= at_ns)
         return;
@@ -208,7 +211,7 @@ bool server_conn_open(struct worker *w, int fd, const struct sockaddr_storage *a
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     c->events = LOOP_READ;
-    c->is_rude = false;
+    c->is_rude = c->was_served = false;
     write_client(c, address);
     c->out_at = 0;
     c->timer_ns = 0;
@@ -218,6 +221,11 @@ bool server_conn_open(struct worker *w, int fd, const struct sockaddr_storage *a
     server_conn_begin_idle(c);
     server_conn_set_timeout(c, w->limits->head_ns);
     return true;
+}
+
+bool server_conn_is_paced(const struct conn *c)
+{
+    return c->is_paced;
 }
 
 bool server_conn_evict(struct worker *w)
@@ -282,8 +290,12 @@ static bool read_head(struct conn *c)
     if (c->at == c->len)
         return false;
     bool is_first = c->state == CONN_IDLE;
-    if (is_first)
+    if (is_first) {
         server_request_begin(r);
+        c->gone_ns = 0;
+        c->next_came = false;
+        c->is_paced = c->was_served && loop_now_ns(w->loop) - c->since_ns < PACED_NS;
+    }
     c->state = CONN_HEAD;
     const u8 *head = c->bytes + c->at;
     enum http_result result = http_head_parse(&c->parser, head, c->len - c->at, &r->err);
@@ -526,6 +538,22 @@ static void discard(struct conn *c)
         server_conn_close(c);
 }
 
+/* A client that closes its side while its answer is being made has gone, most likely: it could also
+ * just have nothing more to say. It gets as long as a person would wait; then its call ends. */
+static void notice_end(struct conn *c)
+{
+    u8 byte;
+    ssize_t got = recv(c->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    server_conn_watch(c, c->events & ~(u32)LOOP_READ); /* the next request waits for the answer */
+    c->next_came = true;
+    if (got > 0)
+        return;
+    c->gone_ns = loop_now_ns(c->worker->loop) + SERVER_GONE_NS;
+    set_deadline(c, c->deadline_ns);
+}
+
 /* ---- events ---- */
 
 static void conn_readable(struct conn *c)
@@ -535,15 +563,19 @@ static void conn_readable(struct conn *c)
     case CONN_HEAD:
     case CONN_BODY: receive(c); return;
     case CONN_STREAM: /* in few large pieces: the program is woken for each */
+        if (c->body_done) {
+            notice_end(c);
+            return;
+        }
         while (c->state == CONN_STREAM && server_conn_wants_body(c) && receive(c)) {
         }
         if (c->state == CONN_STREAM)
             server_conn_watch_stream(c);
         return;
-    case CONN_CALL:
+    case CONN_CALL: notice_end(c); return;
     case CONN_SEND:
         server_conn_watch(c, c->events & ~(u32)LOOP_READ);
-        return; /* not before the answer */
+        return; /* not before the answer has left */
     case CONN_LINGER: discard(c); return;
     case CONN_CLOSED: return;
     }
@@ -570,9 +602,14 @@ static void conn_event(struct loop_watch *w, u32 events)
 
 static void call_timeout(struct conn *c)
 {
-    if (c->request.is_waiting && loop_now_ns(c->worker->loop) >= c->request.wall_end_ns) {
+    struct server_request *r = &c->request;
+    if (c->gone_ns != 0 && loop_now_ns(c->worker->loop) >= c->gone_ns) {
+        server_conn_close(c);
+        return;
+    }
+    if ((r->is_waiting || r->is_held) && loop_now_ns(c->worker->loop) >= r->wall_end_ns) {
         c->deadline_ns = UINT64_MAX;
-        server_call_expire(&c->request);
+        server_call_expire(r);
         server_conn_continue(c);
     } else if (c->state == CONN_STREAM &&
                (server_conn_wants_body(c) || server_conn_waiting_bytes(c) > 0)) {

@@ -9,6 +9,9 @@
 /* Of a program's body, and of its answer, that may wait. */
 #define SERVER_STREAM_BYTES ((size_t)(64 * KIB))
 
+/* For a client that may have closed only its own side. */
+#define SERVER_GONE_NS ((u64)1000000000)
+
 /* A connection reads one request, waits for its answer, sends it, and only then reads on. */
 enum conn_state {
     CONN_IDLE,   /* nothing of the next request has come */
@@ -29,6 +32,10 @@ struct conn {
     enum conn_state state;
     u32 events;      /* being watched */
     bool is_rude;    /* the client's request was not read to its end: linger */
+    bool was_served; /* its last request was not refused */
+    bool is_paced;   /* and this one followed at once */
+    bool next_came;  /* CALL, STREAM: bytes behind the request, or the end */
+    u64 gone_ns;     /* CALL, STREAM: the client has closed its side; when to give up. 0: not */
     u64 since_ns;    /* IDLE and BODY: since when */
     u64 deadline_ns; /* of the state it is in */
     u64 timer_ns;    /* when the timer comes to look at the deadline; 0: not running */

@@ -58,6 +58,7 @@ bool server_conn_flush(struct conn *c)
 
 void server_conn_send_answer(struct conn *c)
 {
+    c->gone_ns = 0; /* it is told by what it takes of the answer */
     bool is_done = server_conn_flush(c);
     if (c->state == CONN_CLOSED)
         return;
@@ -111,6 +112,7 @@ void server_conn_respond(struct conn *c, struct http_response *response, const v
         return;
     }
     c->state = CONN_SEND;
+    c->was_served = response->status != 503 && response->status != 429;
     count_response(w->board, response->status);
     server_request_log(&c->request, response->status, c->request.is_head ? 0 : len);
     server_conn_send_answer(c);
@@ -130,7 +132,7 @@ size_t server_conn_waiting_bytes(const struct conn *c)
 
 void server_conn_watch_stream(struct conn *c)
 {
-    u32 events = server_conn_wants_body(c) ? LOOP_READ : 0;
+    u32 events = server_conn_wants_body(c) || (c->body_done && !c->next_came) ? LOOP_READ : 0;
     server_conn_watch(c, server_conn_waiting_bytes(c) > 0 ? events | LOOP_WRITE : events);
 }
 
@@ -154,6 +156,7 @@ void server_conn_stream_begin(struct conn *c, struct http_response *response)
     response->keep_alive = c->request.keep_alive;
     response->minor = c->request.minor;
     c->stream_status = response->status;
+    c->was_served = true;
     count_response(c->worker->board, response->status);
     c->stream_bytes = 0;
     http_response_add(&c->out, response);
@@ -213,8 +216,11 @@ void server_conn_send_stream(struct conn *c)
         return;
     buf_consume(&c->out, c->out_at);
     c->out_at = 0;
-    if (is_done || server_conn_waiting_bytes(c) < before)
+    if (is_done || server_conn_waiting_bytes(c) < before) {
+        if (c->gone_ns != 0) /* it still listens */
+            c->gone_ns = loop_now_ns(c->worker->loop) + SERVER_GONE_NS;
         server_conn_set_timeout(c, c->worker->limits->body_idle_ns);
+    }
     server_conn_watch_stream(c);
     if (server_conn_room(c) > 0)
         server_request_room_made(&c->request);

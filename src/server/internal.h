@@ -1,7 +1,8 @@
 /*
  * server/internal.h -- the parts of a worker and how they call each other:
  *
- *   worker.c    start, listening socket, drain      -> conn
+ *   worker.c    start, listening socket, drain      -> load, conn
+ *   load.c      modules, routes, endpoints
  *   conn.c      one client's bytes in               -> request
  *   conn_send.c and out (server/conn.h)
  *   request.c   one request: what it asks for, and answers      -> endpoint, page, call; conn
@@ -11,12 +12,15 @@
  *   fallback.c  what answers when a call has failed             -> call, stale
  *   stale.c     good answers, kept for bad times
  *   command.c   a program run for a request: body, response, log     -> cgi, wasi
+ *   helper.c    the helper that runs the files of programs: asked for, and taken       -> wasi
  *   cgi.c       what a program is told of its request
  *   printer.c   what guests print, as lines of the log
  *   endpoint.c  which exports are served where
  *   page.c      GET / as JSON and as a page for people
  *   openapi.c   GET /openapi.json
  *   log.c       one line a request (server/log.h)
+ *
+ * and initialiser.c, a process for modules before workers start (server/initialise.h).
  */
 #pragma once
 #include "base/arena.h"
@@ -194,6 +198,7 @@ struct server_request {
     struct rt_instance *instance;
     struct sched_task *task;
     bool is_waiting; /* for its turn, in its route's list */
+    bool is_held;    /* its refusal, which err is, until wall_end_ns */
     struct server_request *next_waiting, *prev_waiting;
     u32 fallback_at;           /* the next one to try */
     const char *reason;        /* code of the failure that fallbacks answer for; NULL: none */
@@ -245,7 +250,7 @@ MUST_CHECK bool server_call_start(struct server_request *r, u64 now, struct err 
 /* Starts a request whose turn has come, or answers why not. False: no instance is free. */
 MUST_CHECK bool server_call_start_waiting(struct server_request *r);
 
-/* The wall clock of a waiting request has run out. */
+/* The wall clock of a waiting request has run out; or the time for which a refusal was held. */
 void server_call_expire(struct server_request *r);
 
 /* What the request needs to run the attempt's program: a new server_command. */
@@ -254,7 +259,12 @@ MUST_CHECK bool server_call_make_command(struct server_request *r, const void *h
 
 /* ---- admit.c ---- */
 
-enum admission { ADMIT_START, ADMIT_WAIT, ADMIT_REFUSE };
+enum admission {
+    ADMIT_START,
+    ADMIT_WAIT,
+    ADMIT_REFUSE,
+    ADMIT_HOLD, /* refuse it, but not at once */
+};
 
 /* err: why it is refused. */
 enum admission server_admit(struct server_request *r, u64 now, struct err *err);
@@ -355,6 +365,9 @@ MUST_CHECK bool server_voice_create(struct server_voice **out, struct server_log
 void server_voice_destroy(struct server_voice **voice); /* not while it runs; NULL is allowed */
 struct wasi_guest *server_voice_guest(const struct server_voice *voice);
 
+/* Do its functions need a voice: does it import fd_write? */
+bool server_module_prints(const struct rt_module *module);
+
 /* ---- command.c ---- */
 
 /* A program's run for a request. name: its first argument. What of the body has come is read from
@@ -380,6 +393,12 @@ void server_command_room_made(struct server_command *command);
 MUST_CHECK bool server_command_end(struct server_command *command, const struct err *failure,
                                    struct err *err);
 
+/* ---- helper.c ---- */
+
+/* Asks for the helper of this worker, without waiting for it. errors: ERR_SYSTEM. */
+MUST_CHECK bool server_helper_open(struct worker *w, struct err *err);
+void server_helper_close(struct worker *w); /* no call may be pending; accepts one not opened */
+
 /* ---- conn.c ---- */
 
 /* Takes over an accepted socket of the client at `address`. False: no memory; the socket is closed.
@@ -388,6 +407,9 @@ bool server_conn_open(struct worker *worker, int fd, const struct sockaddr_stora
 
 /* "127.0.0.1" */
 const char *server_conn_client(const struct conn *conn);
+
+/* Did its request follow the answer to the one before at once? */
+bool server_conn_is_paced(const struct conn *conn);
 
 /* Makes room for another client: ends the connection that has been idle longest. False: none has
  * been idle for long enough. */
@@ -439,6 +461,7 @@ struct worker {
     struct server_log *log;     /* NULL: none */
     int *dirs;                  /* descriptors of the folders that programs are granted */
     struct wasi_helper *helper; /* of their file operations; NULL: they have no folders */
+    struct loop_watch lifeline; /* the supervisor, which starts it; fd -1: none */
     struct served_module *modules;
     struct endpoint_table table;
     struct buf index_json, index_html;
@@ -469,3 +492,11 @@ struct worker {
 void server_worker_conn_closed(struct worker *worker);
 
 const char *server_worker_date(struct worker *worker); /* now, for the Date field */
+
+/* ---- load.c ---- */
+
+/* Loads the modules of w->plan and makes its routes and endpoints. errors: ERR_ARTIFACT, ERR_LINK,
+ * ERR_LIMIT, ERR_SIGNATURE, ERR_SYSTEM, ERR_TRAP, ERR_USAGE. Also after it has failed:
+ * server_unload. */
+MUST_CHECK bool server_load(struct worker *worker, struct err *err);
+void server_unload(struct worker *worker);

@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "http/http.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -19,7 +20,6 @@
 #define LOG_WAIT_NS  ((u64)500000000)  /* a line waits at most so long for others */
 #define LAST_WAIT_NS ((u64)1000000000) /* for all that is left at the end */
 #define FILE_PIECE   (64 * KIB)
-#define SECOND_BYTES 24
 
 struct server_log {
     enum server_log_format format;
@@ -85,12 +85,9 @@ int server_log_open(const char *path, struct err *err)
 /* "2026-11-23T02:05:05.123Z" */
 static void add_time(struct buf *out, u64 unix_ns)
 {
-    struct tm parts;
-    char second[SECOND_BYTES];
-    time_t now = (time_t)(unix_ns / 1000000000);
-    CHECK(gmtime_r(&now, &parts) != NULL);
-    size_t len = strftime(second, sizeof second, "%Y-%m-%dT%H:%M:%S", &parts);
-    buf_add(out, second, len);
+    char second[HTTP_TIME_BYTES];
+    http_time_format((i64)(unix_ns / 1000000000), second);
+    buf_add_text(out, second);
     u32 ms = (u32)(unix_ns / 1000000 % 1000);
     char fraction[] = {'.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10),
                        (char)('0' + ms % 10), 'Z'};
@@ -324,6 +321,14 @@ void server_log_add_text(struct server_log *log, const char *request, const char
     }
     buf_add_byte(out, '\n');
     keep_line(log, before);
+}
+
+void server_log_discard(struct server_log *log)
+{
+    if (log == NULL)
+        return;
+    buf_clear(&log->lines);
+    loop_timer_stop(log->loop, &log->timer);
 }
 
 void server_log_add(struct server_log *log, const struct server_log_line *line)

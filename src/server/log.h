@@ -64,5 +64,8 @@ void server_log_destroy(struct server_log **log);
  * log. */
 void server_log_add_text(struct server_log *log, const char *request, const char *text, size_t len);
 
+/* Forgets the lines that have not been written. NULL is allowed. */
+void server_log_discard(struct server_log *log);
+
 /* Adds a line. NULL is allowed: there is no log. */
 void server_log_add(struct server_log *log, const struct server_log_line *line);

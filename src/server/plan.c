@@ -37,6 +37,8 @@ static void put_module(struct buf *out, const struct server_module *module)
     put_text(out, module->code_path);
     put_text(out, module->module_path);
     put_bytes(out, module->signature.bytes, module->signature.len);
+    put_number(out, module->snapshot_at);
+    put_number(out, module->snapshot_len);
 }
 
 static void put_route(struct buf *out, const struct server_route *route)
@@ -144,6 +146,8 @@ static void get_modules(struct reader *from, struct arena *arena, struct server_
         modules[i].code_path = get_text(from);
         modules[i].module_path = get_text(from);
         modules[i].signature = get_bytes(from);
+        modules[i].snapshot_at = read_u64_le(from);
+        modules[i].snapshot_len = read_u64_le(from);
     }
     out->modules = modules;
 }

@@ -15,7 +15,8 @@
 struct server_module {
     const char *name;
     const char *code_path, *module_path;
-    struct rt_text signature; /* text of FILE.sig; bytes NULL: there is none */
+    struct rt_text signature;      /* text of FILE.sig; bytes NULL: there is none */
+    u64 snapshot_at, snapshot_len; /* in the file of snapshots; length 0: there is none */
 };
 
 struct server_fallback {

@@ -96,3 +96,17 @@ struct wasi_guest *server_voice_guest(const struct server_voice *voice)
 {
     return voice->guest;
 }
+
+bool server_module_prints(const struct rt_module *module)
+{
+    static const char name[] = "fd_write";
+    for (u32 i = 0; i < rt_module_import_count(module); i++) {
+        struct rt_import_info import;
+        rt_module_import_describe(module, i, &import);
+        if (import.kind == RT_EXTERN_FUNC && import.module.len > 5 &&
+            memcmp(import.module.bytes, "wasi_", 5) == 0 && import.field.len == sizeof name - 1 &&
+            memcmp(import.field.bytes, name, sizeof name - 1) == 0)
+            return true;
+    }
+    return false;
+}

@@ -33,7 +33,7 @@ void server_request_begin(struct server_request *r)
     r->allow = NULL;
     r->minor = 1;
     r->is_head = r->keep_alive = r->wants_html = r->wants_raw = r->is_raw = false;
-    r->has_effect = false;
+    r->has_effect = r->is_held = false;
     r->fallback_at = 0;
     r->reason = NULL;
     r->fallback_field[0] = 0;

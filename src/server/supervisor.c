@@ -2,7 +2,11 @@
 #include "base/arena.h"
 #include "base/check.h"
 #include "base/file.h"
+#include "proc/jail.h"
 #include "proc/spawn.h"
+#include "server/activation.h"
+#include "server/artifacts.h"
+#include "server/lifeline.h"
 #include "server/worker_args.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -19,26 +23,29 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BACKLOG          4096
-#define HOST_MAX         256
-#define YOUNG_NS         ((u64)1000000000) /* a worker dead before this age is "failing" */
-#define BACKOFF_FIRST_NS ((u64)10000000)
-#define BACKOFF_MAX_NS   ((u64)5000000000)
-#define DRAIN_MARGIN_NS  ((u64)1000000000) /* for a worker to end itself before it is killed */
+#define BACKLOG  4096
+#define HOST_MAX 256
+#define FAILED_START_NS                                                                            \
+    ((u64)5000000000) /* before a worker that could not be started is tried again */
+#define DRAIN_MARGIN_NS ((u64)1000000000) /* for a worker to end itself before it is killed */
 
 struct child {
     pid_t pid; /* 0: not running */
     u64 started_ns;
     u64 start_at_ns; /* when not running: the time for the next attempt */
     u64 backoff_ns;
+    struct server_lifeline lifeline;
 };
 
 struct supervisor {
     const struct server_options *options;
+    struct server_plan plan;       /* that of options, with files that are kept */
+    struct server_module *modules; /* with their snapshots; owned */
+    struct server_artifacts *artifacts;
     struct arena arena;
     struct child *children;
     u32 child_count;
-    int listener, signals, board_fd, log_fd, plan_fd;
+    int listener, signals, board_fd, log_fd, plan_fd, snapshots_fd;
     struct scoreboard *board;
     size_t board_len;
     char url[HOST_MAX + 32];
@@ -91,8 +98,13 @@ static bool name_listener(struct supervisor *s, struct err *err)
     struct sockaddr_storage at;
     socklen_t len = sizeof at;
     char host[HOST_MAX], port[16];
-    if (getsockname(s->listener, (struct sockaddr *)&at, &len) != 0 ||
-        getnameinfo((struct sockaddr *)&at, len, host, sizeof host, port, sizeof port,
+    if (getsockname(s->listener, (struct sockaddr *)&at, &len) != 0)
+        return err_sys(err, "cannot tell the address of the listening socket");
+    if (at.ss_family == AF_UNIX) {
+        snprintf(s->url, sizeof s->url, "a Unix socket");
+        return true;
+    }
+    if (getnameinfo((struct sockaddr *)&at, len, host, sizeof host, port, sizeof port,
                     NI_NUMERICHOST | NI_NUMERICSERV) != 0)
         return err_sys(err, "cannot tell the address of the listening socket");
     bool is_v6 = strchr(host, ':') != NULL;
@@ -101,10 +113,15 @@ static bool name_listener(struct supervisor *s, struct err *err)
     return true;
 }
 
+/* A socket of a service manager goes before an address. */
 static bool open_listener(struct supervisor *s, struct err *err)
 {
     char host[HOST_MAX];
     const char *port = NULL;
+    if (!server_activation_listener(&s->listener, err))
+        return false;
+    if (s->listener >= 0)
+        return name_listener(s, err);
     if (!split_address(s->options->address, host, &port, err))
         return false;
     struct addrinfo hints = {.ai_family = AF_UNSPEC,
@@ -138,32 +155,60 @@ static void clear_gauges(struct supervisor *s, u32 index)
     }
 }
 
+/* Compiled modules that somebody has removed are put back elsewhere. */
+static bool ensure_artifacts(struct supervisor *s, struct err *err)
+{
+    bool changed;
+    if (!server_artifacts_restore(s->artifacts, &changed, err))
+        return false;
+    if (!changed)
+        return true;
+    fprintf(stderr, "weir: warning: compiled modules have gone from the cache; copies serve on\n");
+    int fd = server_plan_file(&s->plan, err);
+    if (fd < 0)
+        return false;
+    fd_close(&s->plan_fd);
+    s->plan_fd = fd;
+    return true;
+}
+
+static_assert(WORKER_FDS <= PROC_FDS_MAX, "what proc_spawn passes on");
+
 static bool start_worker(struct supervisor *s, u32 index, int ready_fd, struct err *err)
 {
     struct child *child = &s->children[index];
+    int lifeline_fd = -1;
+    if (!ensure_artifacts(s, err))
+        return false;
+    if (s->plan.grants.dir_count > 0 && !server_lifeline_open(&child->lifeline, &lifeline_fd, err))
+        return false;
     int fds[WORKER_FDS] = {
-        [WORKER_FD_LISTENER] = s->listener, [WORKER_FD_BOARD] = s->board_fd,
-        [WORKER_FD_READY] = ready_fd,       [WORKER_FD_LOG] = s->log_fd,
+        [WORKER_FD_LISTENER] = s->listener,
+        [WORKER_FD_BOARD] = s->board_fd,
+        [WORKER_FD_READY] = ready_fd,
+        [WORKER_FD_LOG] = s->log_fd,
         [WORKER_FD_PLAN] = s->plan_fd,
+        [WORKER_FD_LIFELINE] = lifeline_fd,
+        [WORKER_FD_SNAPSHOTS] = s->snapshots_fd,
     };
     arena_reset(&s->arena);
     char **argv = worker_args_make(&s->arena, index, ready_fd >= 0 ? s->url : NULL);
     clear_gauges(s, index);
     child->started_ns = clock_monotonic_ns();
-    return proc_spawn(NULL, argv, fds, WORKER_FDS, &child->pid, err);
+    bool ok = proc_spawn(NULL, argv, fds, WORKER_FDS, &child->pid, err);
+    fd_close(&lifeline_fd);
+    if (!ok)
+        server_lifeline_close(&child->lifeline);
+    return ok;
 }
 
-/* A worker that dies young is not started again at once: 10 ms, 20 ms, ... 5 s. */
+/* A worker that dies young is not started again at once. */
 static void plan_restart(struct child *child)
 {
     u64 now = clock_monotonic_ns();
-    bool is_young = now - child->started_ns < YOUNG_NS;
-    u64 delay = !is_young ? 0 : child->backoff_ns;
-    child->backoff_ns =
-        !is_young ? BACKOFF_FIRST_NS
-                  : min_u64(max_u64(2 * child->backoff_ns, BACKOFF_FIRST_NS), BACKOFF_MAX_NS);
     child->pid = 0;
-    child->start_at_ns = now + delay;
+    child->start_at_ns = now + server_backoff(&child->backoff_ns, now - child->started_ns);
+    server_lifeline_close(&child->lifeline);
 }
 
 /* Drained, or told to end before it was able to. */
@@ -178,6 +223,8 @@ static void reap(struct supervisor *s)
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
         for (u32 i = 0; i < s->child_count; i++) {
             struct child *child = &s->children[i];
+            if (server_lifeline_reap(&child->lifeline, i, pid, status))
+                break;
             if (child->pid != pid)
                 continue;
             plan_restart(child);
@@ -202,7 +249,7 @@ static void restart_due(struct supervisor *s)
         if (!start_worker(s, i, -1, &err)) {
             fprintf(stderr, "weir: worker %u: %s\n", i, err.text);
             child->pid = 0;
-            child->start_at_ns = now + BACKOFF_MAX_NS;
+            child->start_at_ns = now + FAILED_START_NS;
         }
     }
 }
@@ -280,7 +327,7 @@ static u32 core_count(void)
 
 static bool open_board(struct supervisor *s, struct err *err)
 {
-    s->board_len = scoreboard_size(s->child_count, s->options->plan->route_count);
+    s->board_len = scoreboard_size(s->child_count, s->plan.route_count);
     s->board_fd = memfd_create("weir-scoreboard", MFD_CLOEXEC);
     if (s->board_fd < 0 || ftruncate(s->board_fd, (off_t)s->board_len) != 0)
         return err_sys(err, "cannot make the scoreboard");
@@ -291,7 +338,7 @@ static bool open_board(struct supervisor *s, struct err *err)
     s->board->supervisor_pid = (u64)getpid();
     s->board->started_ns = clock_monotonic_ns();
     s->board->worker_count = s->child_count;
-    s->board->route_count = s->options->plan->route_count;
+    s->board->route_count = s->plan.route_count;
     return true;
 }
 
@@ -300,12 +347,53 @@ static bool open_log(struct supervisor *s, struct err *err)
 {
     const struct server_options *options = s->options;
     struct err why = {0};
-    if (options->plan->log_format == SERVER_LOG_NONE)
+    if (s->plan.log_format == SERVER_LOG_NONE)
         return true;
     s->log_fd = server_log_open(options->log_path, options->log_path != NULL ? err : &why);
     if (why.code != ERR_NONE)
         fprintf(stderr, "weir: warning: no access log: %s; --log-file FILE takes one\n", why.text);
     return s->log_fd >= 0 || options->log_path == NULL;
+}
+
+/* Says of modules what their owner may want to know. */
+static void say_initialised(const struct server_module *module,
+                            const struct server_initialisation *initialised)
+{
+    struct buf text;
+    if (initialised->reason[0] == 0)
+        return;
+    buf_init(&text, 2 * ERR_TEXT_MAX);
+    server_initialisation_write(initialised, &text);
+    fprintf(stderr, "weir: %s is initialised %.*s\n", module->name, (int)text.len,
+            (const char *)text.bytes);
+    buf_fini(&text);
+}
+
+/* Runs once what instances begin with, and completes the plan of the workers: it says where they
+ * find that. */
+static bool initialise(struct supervisor *s, struct err *err)
+{
+    u32 count = s->plan.module_count;
+    struct server_initialisation *done = calloc(count + 1u, sizeof *done);
+    const struct server_initialise_options how = {.mode = s->options->snapshot,
+                                                  .log_fd = s->log_fd};
+    s->modules = calloc(count + 1u, sizeof *s->modules);
+    bool ok = s->modules != NULL && done != NULL;
+    if (!ok)
+        err_set(err, ERR_LIMIT, ERR_NO_AT, "too many modules");
+    for (u32 i = 0; i < count && ok; i++)
+        s->modules[i] = s->plan.modules[i];
+    ok = ok && (how.mode == SERVER_SNAPSHOT_NEVER ||
+                server_initialise(&how, &s->plan, s->modules, done, &s->snapshots_fd, err));
+    for (u32 i = 0; i < count && ok; i++)
+        say_initialised(&s->modules[i], &done[i]);
+    free(done);
+    if (!ok)
+        return false;
+    s->plan.modules = s->modules;
+    server_artifacts_create(&s->artifacts, &s->plan);
+    s->plan_fd = server_plan_file(&s->plan, err);
+    return s->plan_fd >= 0;
 }
 
 static bool open_signals(struct supervisor *s, struct err *err)
@@ -328,8 +416,9 @@ static void begin_drain(struct supervisor *s)
         return;
     }
     s->draining = true;
-    s->kill_at_ns = clock_monotonic_ns() + s->options->plan->limits.drain_ns + DRAIN_MARGIN_NS;
+    s->kill_at_ns = clock_monotonic_ns() + s->plan.limits.drain_ns + DRAIN_MARGIN_NS;
     fd_close(&s->listener);
+    server_activation_notify("STOPPING=1");
     signal_all(s, SIGTERM);
 }
 
@@ -345,7 +434,7 @@ static void take_signals(struct supervisor *s)
 static bool any_running(const struct supervisor *s)
 {
     for (u32 i = 0; i < s->child_count; i++)
-        if (s->children[i].pid > 0)
+        if (s->children[i].pid > 0 || s->children[i].lifeline.pid > 0)
             return true;
     return false;
 }
@@ -356,7 +445,7 @@ static u64 hung_at_ns(const struct supervisor *s, u32 index)
     const struct scoreboard_worker *block = &s->board->workers[index];
     u64 turned = max_u64(board_get(&block->heartbeat_ns), board_get(&block->started_ns));
     bool serves = s->children[index].pid > 0 && board_get(&block->started_ns) != 0;
-    return serves ? turned + s->options->plan->limits.hung_ns : UINT64_MAX;
+    return serves ? turned + s->plan.limits.hung_ns : UINT64_MAX;
 }
 
 /* Ends workers that do not turn any more: stopped, or waiting for a disk that never answers. */
@@ -376,14 +465,32 @@ static void end_hung(struct supervisor *s)
 static int next_wait_ms(const struct supervisor *s)
 {
     u64 at = s->draining ? s->kill_at_ns : UINT64_MAX, now = clock_monotonic_ns();
-    for (u32 i = 0; i < s->child_count && !s->draining; i++)
-        if (s->children[i].pid == 0)
-            at = min_u64(at, s->children[i].start_at_ns);
-        else
-            at = min_u64(at, hung_at_ns(s, i));
+    for (u32 i = 0; i < s->child_count; i++) {
+        at = min_u64(at, server_lifeline_due_ns(&s->children[i].lifeline));
+        if (s->draining)
+            continue;
+        at = min_u64(at, s->children[i].pid == 0 ? s->children[i].start_at_ns : hung_at_ns(s, i));
+    }
     if (at == UINT64_MAX)
         return -1;
     return at <= now ? 0 : (int)min_u64((at - now) / 1000000 + 1, 60000);
+}
+
+/* Waits for signals, what workers ask for, or what is planned. */
+static void wait_for_news(struct supervisor *s)
+{
+    struct pollfd watched[SCOREBOARD_WORKERS_MAX + 1];
+    for (u32 i = 0; i < s->child_count; i++)
+        watched[i] = (struct pollfd){.fd = server_lifeline_watched(&s->children[i].lifeline),
+                                     .events = POLLIN};
+    watched[s->child_count] = (struct pollfd){.fd = s->signals, .events = POLLIN};
+    if (poll(watched, s->child_count + 1, next_wait_ms(s)) <= 0)
+        return;
+    for (u32 i = 0; i < s->child_count; i++)
+        if (watched[i].revents != 0)
+            server_lifeline_hear(&s->children[i].lifeline);
+    if (watched[s->child_count].revents != 0)
+        take_signals(s);
 }
 
 static void watch_over(struct supervisor *s)
@@ -394,9 +501,9 @@ static void watch_over(struct supervisor *s)
             end_hung(s);
             restart_due(s);
         }
-        struct pollfd watched = {.fd = s->signals, .events = POLLIN};
-        if (poll(&watched, 1, next_wait_ms(s)) > 0)
-            take_signals(s);
+        for (u32 i = 0; i < s->child_count; i++)
+            server_lifeline_serve(&s->children[i].lifeline, i);
+        wait_for_news(s);
         if (s->draining && clock_monotonic_ns() >= s->kill_at_ns)
             signal_all(s, SIGKILL);
     }
@@ -409,23 +516,34 @@ bool server_supervise(const struct server_options *options, struct err *err)
                            .signals = -1,
                            .board_fd = -1,
                            .log_fd = -1,
-                           .plan_fd = -1};
+                           .plan_fd = -1,
+                           .snapshots_fd = -1};
+    proc_forbid_new_code();
     arena_init(&s.arena, 64 * MIB);
     s.child_count = options->workers > 0 ? options->workers : core_count();
     s.child_count = (u32)min_u64(s.child_count, SCOREBOARD_WORKERS_MAX);
     s.children = check_alloc(SCOREBOARD_WORKERS_MAX * sizeof *s.children);
-    s.plan_fd = server_plan_file(options->plan, err);
-    bool ok = s.plan_fd >= 0 && open_log(&s, err) && open_listener(&s, err) &&
+    for (u32 i = 0; i < SCOREBOARD_WORKERS_MAX; i++)
+        s.children[i].lifeline.sock = -1;
+    s.plan = *options->plan;
+    bool ok = open_log(&s, err) && initialise(&s, err) && open_listener(&s, err) &&
               open_board(&s, err) && open_signals(&s, err) && start_first(&s, err);
+    if (ok)
+        server_activation_notify("READY=1");
     if (ok && s.wants_stop)
         begin_drain(&s);
     if (ok)
         watch_over(&s);
+    for (u32 i = 0; i < s.child_count; i++)
+        server_lifeline_close(&s.children[i].lifeline);
     fd_close(&s.listener);
     fd_close(&s.signals);
     fd_close(&s.board_fd);
     fd_close(&s.log_fd);
     fd_close(&s.plan_fd);
+    fd_close(&s.snapshots_fd);
+    server_artifacts_destroy(&s.artifacts);
+    free(s.modules);
     if (s.board != NULL)
         munmap(s.board, s.board_len);
     free(s.children);

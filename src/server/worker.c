@@ -1,9 +1,9 @@
 #include "base/check.h"
 #include "base/file.h"
+#include "proc/jail.h"
 #include "server/internal.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +52,12 @@ static void accept_pause_over(struct loop_timer *timer)
     listen_start(w);
 }
 
+/* Another number for standard input, which is /dev/null. */
+static int spare_descriptor(void)
+{
+    return fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+}
+
 /* No descriptor is free: the spare one is given up to take the client and hang up on it, else it
  * would wake us for ever. */
 static void refuse_client(struct worker *w)
@@ -59,7 +65,7 @@ static void refuse_client(struct worker *w)
     fd_close(&w->spare_fd);
     int fd = accept4(w->listener.fd, NULL, NULL, SOCK_CLOEXEC);
     fd_close(&fd);
-    w->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    w->spare_fd = spare_descriptor();
     listen_pause(w);
 }
 
@@ -153,123 +159,6 @@ static bool watch_signals(struct worker *w, struct err *err)
 
 /* ---- starting ---- */
 
-/* Holds the functions of a loaded module against FILE.sig, where there is one. */
-static bool type_module(struct worker *w, struct served_module *module,
-                        const struct server_module *from, struct err *err)
-{
-    char file[NAME_MAX + 8];
-    snprintf(file, sizeof file, "%s.sig", from->name);
-    return typed_module_make(&module->typed, module->module, from->signature, file, &w->arena, err);
-}
-
-static bool imports_fd_write(const struct rt_module *module)
-{
-    static const char name[] = "fd_write";
-    for (u32 i = 0; i < rt_module_import_count(module); i++) {
-        struct rt_import_info import;
-        rt_module_import_describe(module, i, &import);
-        if (import.kind == RT_EXTERN_FUNC && import.module.len > 5 &&
-            memcmp(import.module.bytes, "wasi_", 5) == 0 && import.field.len == sizeof name - 1 &&
-            memcmp(import.field.bytes, name, sizeof name - 1) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool load_modules(struct worker *w, struct err *err)
-{
-    const struct server_plan *plan = w->plan;
-    w->modules = arena_array(&w->arena, struct served_module, plan->module_count);
-    if (w->modules == NULL)
-        return err_set(err, ERR_LIMIT, ERR_NO_AT, "too many modules");
-    for (u32 i = 0; i < plan->module_count; i++) {
-        const struct server_module *from = &plan->modules[i];
-        struct served_module *module = &w->modules[i];
-        module->name = from->name;
-        if (!rt_module_load(&module->module, w->engine, from->code_path, from->module_path,
-                            &plan->mac_key, err) ||
-            !type_module(w, module, from, err))
-            return err_context(err, "%s", from->name);
-        module->program = rt_module_entry_find(module->module, "_start");
-        module->prints = imports_fd_write(module->module);
-    }
-    return true;
-}
-
-/* ---- routes ---- */
-
-static bool make_version(struct worker *w, struct served_route *route, u32 version, u32 module,
-                         struct err *err)
-{
-    struct served_version *out = &route->versions[version];
-    const struct config_limits *limits = &route->plan->limits;
-    u32 index = (u32)(route - w->table.routes);
-    out->breaker = scoreboard_breaker(w->config->board, index, version);
-    out->window = route->board->windows[version];
-    if (module == SERVER_NO_MODULE)
-        return true;
-    out->module = &w->modules[module];
-    return (rt_pool_create(&out->pool, out->module->module, (u32)limits->concurrency, err) &&
-            rt_pool_limit_memory(out->pool, limits->memory_bytes, err)) ||
-           err_context(err, "%s", out->module->name);
-}
-
-static bool make_route(struct worker *w, u32 index, struct err *err)
-{
-    struct served_route *route = &w->table.routes[index];
-    const struct server_route *plan = route->plan = &w->plan->routes[index];
-    route->board = scoreboard_route(w->config->board, w->config->index, index);
-    route->module = &w->modules[plan->module];
-    for (u32 i = 0; i < plan->fallback_count; i++) {
-        enum config_fallback_kind kind = plan->fallbacks[i].kind;
-        route->may_retry |= kind == CONFIG_FALLBACK_PREVIOUS || kind == CONFIG_FALLBACK_ROUTE;
-        route->keeps_answers |= kind == CONFIG_FALLBACK_STALE;
-    }
-    w->body_bytes_max = (size_t)max_u64(w->body_bytes_max, plan->limits.body_bytes);
-    w->body_bytes_max = (size_t)max_u64(w->body_bytes_max, plan->limits.keep_bytes);
-    w->reply_bytes_max = (size_t)max_u64(w->reply_bytes_max, plan->limits.reply_bytes);
-    return make_version(w, route, 0, plan->module, err) &&
-           make_version(w, route, 1, plan->previous, err);
-}
-
-/* A request cannot turn from one of a program into one of a function. */
-static bool check_fallbacks(const struct worker *w, const struct served_route *route,
-                            struct err *err)
-{
-    bool is_program = route->module->program != NULL;
-    for (u32 i = 0; i < route->plan->fallback_count; i++) {
-        const struct server_fallback *fallback = &route->plan->fallbacks[i];
-        const struct served_module *other = NULL;
-        if (fallback->kind == CONFIG_FALLBACK_PREVIOUS)
-            other = route->versions[1].module;
-        if (fallback->kind == CONFIG_FALLBACK_ROUTE)
-            other = w->table.routes[fallback->route].module;
-        if (other != NULL && (other->program != NULL) != is_program)
-            return err_set(err, ERR_USAGE, ERR_NO_AT,
-                           "route %s: the fallback %s needs another %s, but %s is %s",
-                           route->plan->name, config_fallback_text(fallback->kind),
-                           is_program ? "program" : "module of functions", other->name,
-                           is_program ? "none" : "a program");
-    }
-    return true;
-}
-
-static bool make_routes(struct worker *w, struct err *err)
-{
-    const struct server_plan *plan = w->plan;
-    w->table.routes = arena_array(&w->arena, struct served_route, plan->route_count);
-    if (w->table.routes == NULL)
-        return err_set(err, ERR_LIMIT, ERR_NO_AT, "too many routes");
-    w->table.route_count = plan->route_count;
-    for (u32 i = 0; i < plan->route_count; i++)
-        if (!make_route(w, i, err))
-            return false;
-    for (u32 i = 0; i < plan->route_count; i++)
-        if (!check_fallbacks(w, &w->table.routes[i], err))
-            return false;
-    return server_endpoints_make(&w->table, w->table.routes, plan->route_count, &w->arena, err);
-}
-
 /* Opened once, for all programs that will run. */
 static bool open_dirs(struct worker *w, struct err *err)
 {
@@ -283,23 +172,14 @@ static bool open_dirs(struct worker *w, struct err *err)
         if (w->dirs[i] < 0)
             return err_sys(err, "--dir %s", grants->dirs[i].host);
     }
-    return grants->dir_count == 0 || wasi_helper_create(&w->helper, w->loop, NULL, NULL, err);
+    return grants->dir_count == 0 || server_helper_open(w, err);
 }
 
 static void close_dirs(struct worker *w)
 {
-    wasi_helper_destroy(&w->helper);
+    server_helper_close(w);
     for (u32 i = 0; w->dirs != NULL && i < w->plan->grants.dir_count; i++)
         fd_close(&w->dirs[i]);
-}
-
-static void unload_modules(struct worker *w)
-{
-    for (u32 i = 0; i < w->table.route_count; i++)
-        for (u32 k = 0; k < SERVER_VERSIONS; k++)
-            rt_pool_destroy(&w->table.routes[i].versions[k].pool);
-    for (u32 i = 0; w->modules != NULL && i < w->plan->module_count; i++)
-        rt_module_release(&w->modules[i].module);
 }
 
 /* As many descriptors as the connections need; where the system allows fewer, fewer connections. */
@@ -328,14 +208,14 @@ static bool start(struct worker *w, struct err *err)
 {
     struct rt_options engine = {0};
     struct sched_options sched = {0};
-    w->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    w->spare_fd = spare_descriptor();
     if (w->spare_fd < 0)
-        return err_sys(err, "cannot open /dev/null");
+        return err_sys(err, "cannot keep a descriptor to spare");
     if (!rt_engine_create(&w->engine, &engine, err) || !loop_create(&w->loop, err) ||
         !sched_create(&w->sched, w->engine, w->loop, &sched, err) || !watch_signals(w, err))
         return false;
     wasi_host_add(w->engine);
-    if (!load_modules(w, err) || !make_routes(w, err) || !open_dirs(w, err))
+    if (!server_load(w, err) || !open_dirs(w, err))
         return false;
     make_index(w);
     w->stale = server_stale_create((size_t)w->limits->stale_bytes);
@@ -376,7 +256,7 @@ static void stop(struct worker *w)
     server_conns_destroy(w);
     sched_destroy(&w->sched);
     close_dirs(w);
-    unload_modules(w);
+    server_unload(w);
     server_stale_destroy(&w->stale);
     rt_engine_destroy(&w->engine);
     server_log_destroy(&w->log);
@@ -410,7 +290,7 @@ bool server_worker_run(const struct server_worker_config *config, struct err *er
     w->plan = &config->plan;
     w->limits = &limits;
     w->board = &config->board->workers[config->index];
-    w->spare_fd = w->signals.fd = -1;
+    w->spare_fd = w->signals.fd = w->lifeline.fd = -1;
     arena_init(&w->arena, ARENA_BYTES);
     buf_init(&w->index_json, INDEX_MAX_BYTES);
     buf_init(&w->index_html, INDEX_MAX_BYTES);
@@ -418,7 +298,7 @@ bool server_worker_run(const struct server_worker_config *config, struct err *er
     buf_init(&w->spare_body, SIZE_MAX);
     buf_init(&w->payload, PAYLOAD_BYTES);
     fit_descriptors(&limits);
-    bool ok = start(w, err);
+    bool ok = start(w, err) && proc_jail_worker(err); /* before the first byte of a client */
     if (ok)
         announce(w);
     while (ok && !w->stopped && !(w->draining && w->connections == 0)) {

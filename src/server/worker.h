@@ -14,19 +14,28 @@
 
 struct server_worker_config {
     int listener_fd; /* non-blocking */
+    int lifeline_fd; /* to the supervisor, non-blocking; -1: there are no folders to help with */
     int ready_fd;    /* "\n" is written when it serves, then it is closed; -1: none */
     u32 index;       /* of this worker */
     struct server_plan plan;
     struct scoreboard *board;
-    int log_fd; /* of server_log_open; -1: no log */
+    int log_fd;       /* of server_log_open; -1: no log */
+    int snapshots_fd; /* sealed; -1: there are none */
     /* Base URL or NULL: when it serves, prints "listening on URL" as one line to standard error,
      * and after it each endpoint as a curl line to paste, all in one write. */
     const char *announce;
 };
 
-/* Serves until SIGTERM, then drains. Ignores SIGINT and SIGPIPE. Returns true after a clean drain.
- * errors: why it could not start (ERR_ARTIFACT, ERR_LINK, ERR_LIMIT, ERR_SYSTEM, ERR_TRAP). */
+/* Jails the process once everything is loaded, serves until SIGTERM, then drains. Ignores SIGINT
+ * and SIGPIPE. Returns true after a clean drain. errors: why it could not start (ERR_ARTIFACT,
+ * ERR_LINK, ERR_LIMIT, ERR_SYSTEM, ERR_TRAP). */
 MUST_CHECK bool server_worker_run(const struct server_worker_config *config, struct err *err);
 
 /* Becomes a worker: reads the arguments that server_supervise made. Returns an exit status. */
 int server_worker_main(int argc, char **argv);
+
+/* Would a worker start with this plan? Loads its modules and makes its routes, and serves nothing.
+ * are_programs: of every module of the plan that is not a version before, whether it is a program.
+ * errors: those of server_worker_run. */
+MUST_CHECK bool server_plan_check(const struct server_plan *plan, bool *are_programs,
+                                  struct err *err);

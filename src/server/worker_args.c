@@ -55,7 +55,9 @@ bool worker_args_read(int argc, char **argv, struct arena *arena,
 {
     *config = (struct server_worker_config){.listener_fd = inherited(WORKER_FD_LISTENER),
                                             .ready_fd = inherited(WORKER_FD_READY),
-                                            .log_fd = inherited(WORKER_FD_LOG)};
+                                            .log_fd = inherited(WORKER_FD_LOG),
+                                            .lifeline_fd = inherited(WORKER_FD_LIFELINE),
+                                            .snapshots_fd = inherited(WORKER_FD_SNAPSHOTS)};
     int plan_fd = inherited(WORKER_FD_PLAN);
     if (argc < 4 || plan_fd < 0)
         return err_set(err, ERR_USAGE, ERR_NO_AT,

@@ -16,6 +16,8 @@ enum worker_fd {
     WORKER_FD_READY,
     WORKER_FD_LOG,
     WORKER_FD_PLAN,
+    WORKER_FD_LIFELINE,
+    WORKER_FD_SNAPSHOTS,
     WORKER_FDS
 };
 

@@ -179,7 +179,7 @@ bool wasi_fd_make(struct wasi_fd *out, int host)
 {
     struct stat st;
     int status = fcntl(host, F_GETFL);
-    if (status < 0 || fstat(host, &st) != 0)
+    if (status < 0 || !fd_stat(host, &st))
         return false;
     bool is_device = S_ISCHR(st.st_mode) && !isatty(host);
     *out = (struct wasi_fd){.host = host, .filetype = wasi_filetype_of(st.st_mode)};

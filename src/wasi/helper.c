@@ -31,7 +31,8 @@ struct wasi_helper {
     struct loop *loop;
     wasi_helper_start_fn *start;
     void *start_arg;
-    int sock; /* -1: no process */
+    int sock;         /* -1: no process */
+    bool is_starting; /* wasi_helper_started will give it */
     pid_t pid, dead_pid;
     struct loop_watch watch;
     u64 last_id;
@@ -91,6 +92,15 @@ static void reap(struct wasi_helper *helper, int flags)
 }
 
 /* All that were on their way have failed. */
+static void fail_all(struct wasi_helper *helper)
+{
+    for (u32 i = 0; i < BUCKETS; i++)
+        while (helper->buckets[i] != NULL) {
+            helper->buckets[i]->op->reply.error = WASI_IO;
+            finish(helper->buckets[i]);
+        }
+}
+
 static void lose(struct wasi_helper *helper)
 {
     loop_remove(helper->loop, &helper->watch);
@@ -101,26 +111,17 @@ static void lose(struct wasi_helper *helper)
     helper->dead_pid = helper->pid;
     helper->pid = 0;
     reap(helper, WNOHANG);
-    for (u32 i = 0; i < BUCKETS; i++)
-        while (helper->buckets[i] != NULL) {
-            helper->buckets[i]->op->reply.error = WASI_IO;
-            finish(helper->buckets[i]);
-        }
+    fail_all(helper);
 }
 
 static void on_event(struct loop_watch *watch, u32 events);
 
-static bool ensure_started(struct wasi_helper *helper, struct err *err)
+/* Takes sock; what waits for it is sent by the loop. */
+static bool connect_to(struct wasi_helper *helper, int sock, pid_t pid, struct err *err)
 {
-    if (helper->sock >= 0)
-        return true;
-    reap(helper, WNOHANG);
-    int sock = -1;
-    pid_t pid = 0;
-    if (!helper->start(helper->start_arg, &sock, &pid, err))
-        return false;
+    u32 events = helper->unsent == NULL ? LOOP_READ : LOOP_READ | LOOP_WRITE;
     helper->watch = (struct loop_watch){.fd = sock, .fn = on_event};
-    if (!loop_add(helper->loop, &helper->watch, LOOP_READ, err)) {
+    if (!loop_add(helper->loop, &helper->watch, events, err)) {
         close(sock); /* which ends it */
         helper->dead_pid = pid;
         return false;
@@ -128,6 +129,29 @@ static bool ensure_started(struct wasi_helper *helper, struct err *err)
     helper->sock = sock;
     helper->pid = pid;
     return true;
+}
+
+static bool ensure_started(struct wasi_helper *helper, struct err *err)
+{
+    if (helper->sock >= 0 || helper->is_starting)
+        return true;
+    reap(helper, WNOHANG);
+    int sock = -1;
+    pid_t pid = 0;
+    if (!helper->start(helper->start_arg, &sock, &pid, err))
+        return false;
+    helper->is_starting = sock < 0;
+    return helper->is_starting || connect_to(helper, sock, pid, err);
+}
+
+void wasi_helper_started(struct wasi_helper *helper, int fd)
+{
+    bool is_awaited = helper->is_starting;
+    helper->is_starting = false;
+    if (!is_awaited)
+        fd_close(&fd);
+    else if (fd < 0 || !connect_to(helper, fd, 0, NULL))
+        fail_all(helper);
 }
 
 bool wasi_helper_spawn(void *arg, int *fd, pid_t *pid, struct err *err)
@@ -236,7 +260,8 @@ static void queue_put(struct wasi_helper *helper, struct pending *pending)
     else
         helper->unsent_last->unsent = pending;
     helper->unsent_last = pending;
-    loop_change(helper->loop, &helper->watch, LOOP_READ | LOOP_WRITE);
+    if (helper->sock >= 0)
+        loop_change(helper->loop, &helper->watch, LOOP_READ | LOOP_WRITE);
 }
 
 /* ---- replies ---- */
@@ -318,7 +343,7 @@ void wasi_helper_call(struct wasi_helper *helper, struct sched_task *task, struc
         return;
     struct pending **bucket = find_pending(helper, pending.id);
     *bucket = &pending;
-    if (helper->unsent != NULL) {
+    if (helper->unsent != NULL || helper->is_starting) {
         queue_put(helper, &pending);
     } else if (!send_request(helper, &pending)) {
         if (errno != EAGAIN && errno != EINTR) {

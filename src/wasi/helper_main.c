@@ -4,10 +4,13 @@
  */
 #include "base/check.h"
 #include "base/file.h"
+#include "proc/jail.h"
 #include "proc/spawn.h"
 #include "wasi/message.h"
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,12 +82,22 @@ static void answer(int sock, struct job *job)
         _exit(0); /* nobody is there any more */
 }
 
+/* What the threads share. */
+struct crew {
+    int sock;
+    sem_t started;        /* posted by each thread that runs */
+    pthread_mutex_t work; /* held until the process is jailed */
+};
+
 static void *serve(void *arg)
 {
-    int sock = *(const int *)arg;
+    struct crew *crew = arg;
     struct job *job = check_alloc(sizeof *job);
+    sem_post(&crew->started);
+    pthread_mutex_lock(&crew->work);
+    pthread_mutex_unlock(&crew->work);
     for (;;) {
-        ssize_t len = wasi_message_receive(sock, job->request, sizeof job->request, job->fds,
+        ssize_t len = wasi_message_receive(crew->sock, job->request, sizeof job->request, job->fds,
                                            &job->fd_count, 0);
         if (len < 0 && errno == EINTR)
             continue;
@@ -92,7 +105,7 @@ static void *serve(void *arg)
             _exit(0); /* the worker is gone */
         if (read_job(job, (size_t)len)) {
             wasi_op_run(&job->op);
-            answer(sock, job);
+            answer(crew->sock, job);
             fd_close(&job->op.opened);
         }
         for (u32 i = 0; i < WASI_HELPER_FDS_MAX; i++)
@@ -101,20 +114,42 @@ static void *serve(void *arg)
     return NULL;
 }
 
+/* Threads first, since the jail lets nobody start any. One is enough to work. */
+static bool start_crew(struct crew *crew, struct err *err)
+{
+    u32 count = 0;
+    pthread_t thread;
+    CHECK(sem_init(&crew->started, 0, 0) == 0 && pthread_mutex_init(&crew->work, NULL) == 0);
+    pthread_mutex_lock(&crew->work);
+    while (count < THREADS && pthread_create(&thread, NULL, serve, crew) == 0)
+        count++;
+    for (u32 i = 0; i < count; i++)
+        while (sem_wait(&crew->started) != 0)
+            continue;
+    if (count == 0)
+        return err_set(err, ERR_SYSTEM, ERR_NO_AT, "cannot start a thread");
+    return proc_jail_helper(err) && pthread_mutex_unlock(&crew->work) == 0;
+}
+
 int wasi_helper_main(int argc, char **argv)
 {
-    int sock = PROC_FD_FIRST, type = 0;
+    struct crew crew = {.sock = PROC_FD_FIRST};
+    struct err err = {0};
+    int type = 0;
     socklen_t len = sizeof type;
-    pthread_t thread;
     (void)argc;
     (void)argv;
-    if (getsockopt(sock, SOL_SOCKET, SO_TYPE, &type, &len) != 0 || type != SOCK_SEQPACKET) {
+    if (getsockopt(crew.sock, SOL_SOCKET, SO_TYPE, &type, &len) != 0 || type != SOCK_SEQPACKET) {
         fprintf(stderr, "weir: helper processes are started by weir itself\n");
         return 2;
     }
-    for (u32 i = 1; i < THREADS; i++)
-        if (pthread_create(&thread, NULL, serve, &sock) != 0)
-            break; /* one is enough to work */
-    serve(&sock);
-    return 0;
+    if (!start_crew(&crew, &err)) {
+        fprintf(stderr, "weir: helper: %s\n", err.text);
+        return err_code_exit(err.code);
+    }
+    /* All threads may be stuck on a disk that never answers: this one sees the worker go. */
+    struct pollfd watched = {.fd = crew.sock};
+    while (poll(&watched, 1, -1) <= 0)
+        continue;
+    _exit(0);
 }

@@ -98,7 +98,8 @@ u32 wasi_guest_fd_count(const struct wasi_guest *guest); /* open descriptors */
 /* ---- the helper process ---- */
 
 /* Makes a connected SOCK_SEQPACKET descriptor with a new helper at its other end.
- * returns owned: *fd; *pid, which is the process, or 0 if somebody else waits for it. */
+ * returns owned: *fd, or -1: it comes later, by wasi_helper_started; *pid, which is the process, or
+ * 0 if somebody else waits for it. */
 typedef bool wasi_helper_start_fn(void *arg, int *fd, pid_t *pid, struct err *err);
 
 /* One helper for all guests of a worker: the running program, started again as `weir helper`. When
@@ -106,6 +107,9 @@ typedef bool wasi_helper_start_fn(void *arg, int *fd, pid_t *pid, struct err *er
  * start NULL: wasi_helper_spawn. errors: ERR_SYSTEM. returns owned: wasi_helper_destroy. */
 MUST_CHECK bool wasi_helper_create(struct wasi_helper **out, struct loop *loop,
                                    wasi_helper_start_fn *start, void *arg, struct err *err);
+/* The end of a start that was not over when it returned. Takes fd; -1: there is no helper, and the
+ * calls that waited for it fail. Nothing but fd's end happens if none was awaited. */
+void wasi_helper_started(struct wasi_helper *helper, int fd);
 void wasi_helper_destroy(
     struct wasi_helper **helper); /* ends the process; no call may be pending */
 MUST_CHECK bool wasi_helper_spawn(void *arg, int *fd, pid_t *pid, struct err *err);

@@ -65,11 +65,15 @@ class Server:
         if kind is None and (status != 0 or has_lost):
             raise AssertionError(f"the server ended with {status}: " + "".join(self.lines))
 
-    def workers(self):
-        """Process ids of the workers."""
+    def children(self, kind):
+        """Process ids of the workers (kind "worker") or their helpers ("helper")."""
         path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
         with open(path, encoding="ascii") as file:
-            return [int(pid) for pid in file.read().split()]
+            pids = file.read().split()
+        return [int(pid) for pid in pids if command_of(pid)[1:2] == [kind]]
+
+    def workers(self):
+        return self.children("worker")
 
     def open(self):
         """A plain socket to the server."""
@@ -108,6 +112,15 @@ class Server:
         with self.open() as sock:
             sock.sendall(data)
             return read_all(sock)
+
+
+def command_of(pid):
+    """A process's program and arguments; none once it has ended."""
+    try:
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
+            return file.read().split("\0")
+    except OSError:
+        return []
 
 
 def read_all(sock):

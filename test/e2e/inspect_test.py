@@ -71,8 +71,10 @@ class Inspect(unittest.TestCase):
     def test_what_is_checked_can_be_served(self):
         names = [name.removesuffix(".wasm") for name in sorted(os.listdir(GUESTS))
                  if name.endswith(".wasm")]
-        self.assertEqual(weir("check", *map(guest, names)),
-                         "".join(f"{guest(name)}: ok: it can be served\n" for name in names))
+        lines = weir("check", *map(guest, names)).splitlines()
+        self.assertEqual(
+            [line.split(";")[0] for line in lines if ": warning: " not in line],
+            [f"{guest(name)}: ok: it can be served" for name in names])
         with Server(*names, options=("--workers", "1")):
             pass
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Many connections, few descriptors, workers that die, and the end of a server."""
+import shutil
 import time
 
 from harness import *  # pylint: disable=wildcard-import,unused-wildcard-import
@@ -149,6 +150,18 @@ class Life(unittest.TestCase):
                 os.kill(pid, signal.SIGKILL)
             until(lambda: len(set(server.workers()) - set(before)) == 2)
             self.assertEqual(server.call("/add", 1, 2), 3)
+
+    def test_an_emptied_cache_takes_no_server_down(self):
+        with tempfile.TemporaryDirectory() as folder:
+            cache = os.path.join(folder, "cache")
+            with Server("hello", "spin", options=("--workers", "1", "--cache", cache),
+                        may_lose_workers=True) as server:
+                shutil.rmtree(cache)
+                for _ in range(2):
+                    before = server.workers()
+                    os.kill(before[0], signal.SIGKILL)
+                    until(lambda: server.workers() not in ([], before))
+                    self.assertEqual(server.call("/hello/add", 1, 2), 3)
 
     def test_a_hung_worker_is_replaced(self):
         with Server("hello", options=("--workers", "1", "--hung-ms", "2000"),

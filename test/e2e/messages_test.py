@@ -23,6 +23,14 @@ FILES = {
     "cut.wasm": b"\0asm\1\0\0\0\1\x20\1",
     "bare.wasm": b"\0asm\1\0\0\0",
     "bad name.wasm": b"\0asm\1\0\0\0",
+    "busy.json": b"{}",
+    "good.toml": b'[modules.add]\npath = "add.wasm"\n'
+                 b'[routes.all]\nfallback = ["static:busy.json"]\n'
+                 b'[routes.add]\nfunction = "add"\nfallback = ["route:all"]\n',
+    "key.toml": b'wal = "1 s"\n[modules.add]\npath = "add.wasm"\n',
+    "function.toml": b'[modules.add]\npath = "add.wasm"\n[routes.r]\nfunction = "sub"\n',
+    "file.toml": b'[modules.add]\npath = "add.wasm"\n'
+                 b'[routes.r]\nfallback = ["static:none.json"]\n',
 }
 # Made by wat2wasm --debug-names, those of STRIPPED without.
 MODULES = {
@@ -36,6 +44,14 @@ MODULES = {
                   ' (import "env" "more" (func)) (func (export "main") (call 0 (i32.const 1)))'
                   ' (func (call 2)))',
     "trapstart": '(module (func $begin unreachable) (start $begin) (func (export "f")))',
+    "ready": '(module (memory 2) (func (export "_initialize")'
+             ' (i32.store (i32.const 70000) (i32.const 7)))'
+             ' (func (export "f") (result i32) (i32.load (i32.const 70000))))',
+    "random": '(module (import "wasi_snapshot_preview1" "random_get"'
+              ' (func $random (param i32 i32) (result i32))) (memory 1)'
+              ' (func (export "_initialize") (drop (call $random (i32.const 0) (i32.const 8))))'
+              ' (func (export "f") (result i64) (i64.load (i32.const 0))))',
+    "endless": '(module (func $begin (loop (br 0))) (start $begin) (func (export "f")))',
     "divide": '(module (func $inner (param i32 i32) (result i32)'
               ' (i32.div_s (local.get 0) (local.get 1)))'
               ' (func (export "divide") (param i32 i32) (result i32)'

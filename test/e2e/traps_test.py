@@ -127,6 +127,24 @@ class Limits(unittest.TestCase):
                     sock.close()
             self.assertIsInstance(server.call("/work", 10), int)
 
+    def test_a_client_that_hangs_up_frees_its_instance(self):
+        options = ("--workers", "1", "--concurrency", "1", "--cpu-ms", "3600000", "--wall-ms",
+                   "3600000")
+        with Server("spin", options=options) as server:
+            for _ in range(3):  # a plain close: the second of each pair waits for its turn
+                for sock in [server.open() for _ in range(2)]:
+                    sock.sendall(post("/spin", "[]"))
+                    sock.close()
+            self.assertIsInstance(server.call("/work", 10), int)
+
+    def test_a_client_that_has_nothing_more_to_say_is_answered(self):
+        with Server("spin", options=("--workers", "1")) as server:
+            for _ in range(3):
+                with server.open() as sock:
+                    sock.sendall(post("/work", "[1000]"))
+                    sock.shutdown(socket.SHUT_WR)
+                    self.assertTrue(read_all(sock).startswith(b"HTTP/1.1 200 "))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -109,79 +109,77 @@ static void a_whole_file(void **state)
 
 #define M "[modules.m]\npath = \"m.wasm\"\n"
 
+static const struct {
+    const char *text, *says; /* behind the path of the file */
+} wrong[] = {
+    {"", ":1:1: there is no module"},
+    {"walls = \"1 s\"\n" M, ":1:1: there is no key \"walls\" at the top of the file; did you "
+                            "mean \"wall\"?"},
+    {"xyzzyplugh = 1\n" M, ":1:1: there is no key \"xyzzyplugh\" at the top of the file; see "},
+    {"[module.m]\npath = \"m\"\n", ":1:2: there is no key \"module\" at the top of the file; did "
+                                   "you mean \"modules\"?"},
+    {M "wal = \"1 s\"\n", ":3:1: there is no key \"wal\" in a module"},
+    {M "[routes.m]\n  fallbacks = []\n",
+     ":4:3: there is no key \"fallbacks\" in a route; did you mean \"fallback\"?"},
+    {"wall = 10\n" M, ":1:8: wall takes a whole number and its unit up to \"1 h\", such as "
+                      "\"10 s\""},
+    {"wall = \"10\"\n" M, ":1:8: wall takes"},
+    {"wall = \"0 s\"\n" M, ":1:8: wall takes"},
+    {"wall = \"2 h\"\n" M, ":1:8: wall takes"},
+    {"wall = \"-1 s\"\n" M, ":1:8: wall takes"},
+    {"wall = \"1.5 s\"\n" M, ":1:8: wall takes"},
+    {"wall = \"99999999999999999999 s\"\n" M, ":1:8: wall takes"},
+    {"wall = \"1 KiB\"\n" M, ":1:8: wall takes"},
+    {"memory = \"1 MB\"\n" M, ":1:10: memory takes a whole number and its unit up to \"4 GiB\""},
+    {"memory = \"1 KiB\"\n" M, ":1:10: memory takes"}, /* no whole MiB */
+    {"queue = \"7\"\n" M, ":1:9: queue takes a whole number from 1 to 100000"},
+    {"queue = 0\n" M, ":1:9: queue takes"},
+    {"queue = -1\n" M, ":1:9: queue takes"},
+    {"workers = 257\n" M, ":1:11: workers takes a whole number from 1 to 256"},
+    {"name = 5\n" M, ":1:8: name takes a text in quotes"},
+    {"name = \"\"\n" M, ":1:8: name takes a text in quotes"},
+    {"dirs = \"a\"\n" M, ":1:8: dirs takes a list"},
+    {"dirs = [1]\n" M, ":1:9: dirs takes a text"},
+    {"env = { \"A=B\" = \"c\" }\n" M, ":1:9: \"A=B\" is no name of a variable"},
+    {"[modules.\"a b\"]\npath = \"m\"\n", ":1:10: \"a b\" is no name"},
+    {"[modules]\nm = \"m.wasm\"\n", ":2:5: m takes keys of its own"},
+    {"[modules.m]\n", ":1:10: module m needs a path: path = \"m.wasm\""},
+    {M "[modules.n]\npath = \"n\"\n[routes.x]\n", ":5:9: route x must say its module"},
+    {M "[routes.x]\nmodule = \"n\"\n", ":4:1: there is no module \"n\""},
+    {M "[routes.x]\npath = \"x\"\n", ":4:1: a path begins with /"},
+    {M "[routes.x]\npath = \"/x/\"\n", ":4:1: a path begins with /"},
+    {M "[routes.x]\npath = \"/x//y\"\n", ":4:1: a path begins with /"},
+    {M "[routes.x]\npath = \"/x%20\"\n", ":4:1: a path begins with /"},
+    {M "[routes.x]\n[routes.y]\npath = \"/x\"\n", ":5:1: the routes x and y both have the path /x"},
+    {M "[routes.x]\nfallback = [\"previous\"]\n", ":4:13: module m has no version before"},
+    {M "[routes.x]\nfallback = [\"stale\", \"route:y\"]\n", ":4:22: there is no route \"y\""},
+    {M "[routes.x]\nfallback = [\"route:x\"]\n", ":4:13: route x cannot be its own fallback"},
+    {M "[routes.x]\nfallback = [\"static:\"]\n", ":4:13: a fallback is previous"},
+    {M "[routes.x]\nfallback = [\"none\"]\n", ":4:13: a fallback is previous"},
+    {M "[routes.x]\nfallback = \"stale\"\n", ":4:12: fallback takes a list"},
+    {M "[routes.x]\nfallback = [\"stale\",\"stale\",\"stale\",\"stale\",\"stale\",\"stale\","
+       "\"stale\",\"stale\",\"stale\"]\n",
+     ":4:1: more than 8 fallbacks"},
+    {"name = \"a\nb\"\n" M, ":1:10: "},
+    {"name = \"a\"\nname = \"b\"\n" M, ":2:8: "},
+    {"name = \"\\u0000\"\n" M, ":1:8: a text must not contain the character U+0000"},
+    {"= 1\n", ":1:1: "},
+};
+
 static void what_is_wrong_is_said_where(void **state)
 {
     (void)state;
-    static const struct {
-        const char *text, *says; /* behind the path of the file */
-    } cases[] = {
-        {"", ":1:1: there is no module"},
-        {"walls = \"1 s\"\n" M, ":1:1: there is no key \"walls\" at the top of the file; did you "
-                                "mean \"wall\"?"},
-        {"xyzzyplugh = 1\n" M, ":1:1: there is no key \"xyzzyplugh\" at the top of the file; see "},
-        {"[module.m]\npath = \"m\"\n",
-         ":1:2: there is no key \"module\" at the top of the file; did "
-         "you mean \"modules\"?"},
-        {M "wal = \"1 s\"\n", ":3:1: there is no key \"wal\" in a module"},
-        {M "[routes.m]\n  fallbacks = []\n",
-         ":4:3: there is no key \"fallbacks\" in a route; did you mean \"fallback\"?"},
-        {"wall = 10\n" M, ":1:8: wall takes a whole number and its unit up to \"1 h\", such as "
-                          "\"10 s\""},
-        {"wall = \"10\"\n" M, ":1:8: wall takes"},
-        {"wall = \"0 s\"\n" M, ":1:8: wall takes"},
-        {"wall = \"2 h\"\n" M, ":1:8: wall takes"},
-        {"wall = \"-1 s\"\n" M, ":1:8: wall takes"},
-        {"wall = \"1.5 s\"\n" M, ":1:8: wall takes"},
-        {"wall = \"99999999999999999999 s\"\n" M, ":1:8: wall takes"},
-        {"wall = \"1 KiB\"\n" M, ":1:8: wall takes"},
-        {"memory = \"1 MB\"\n" M,
-         ":1:10: memory takes a whole number and its unit up to \"4 GiB\""},
-        {"memory = \"1 KiB\"\n" M, ":1:10: memory takes"}, /* no whole MiB */
-        {"queue = \"7\"\n" M, ":1:9: queue takes a whole number from 1 to 100000"},
-        {"queue = 0\n" M, ":1:9: queue takes"},
-        {"queue = -1\n" M, ":1:9: queue takes"},
-        {"workers = 257\n" M, ":1:11: workers takes a whole number from 1 to 256"},
-        {"name = 5\n" M, ":1:8: name takes a text in quotes"},
-        {"name = \"\"\n" M, ":1:8: name takes a text in quotes"},
-        {"dirs = \"a\"\n" M, ":1:8: dirs takes a list"},
-        {"dirs = [1]\n" M, ":1:9: dirs takes a text"},
-        {"env = { \"A=B\" = \"c\" }\n" M, ":1:9: \"A=B\" is no name of a variable"},
-        {"[modules.\"a b\"]\npath = \"m\"\n", ":1:10: \"a b\" is no name"},
-        {"[modules]\nm = \"m.wasm\"\n", ":2:5: m takes keys of its own"},
-        {"[modules.m]\n", ":1:10: module m needs a path: path = \"m.wasm\""},
-        {M "[modules.n]\npath = \"n\"\n[routes.x]\n", ":5:9: route x must say its module"},
-        {M "[routes.x]\nmodule = \"n\"\n", ":4:1: there is no module \"n\""},
-        {M "[routes.x]\npath = \"x\"\n", ":4:1: a path begins with /"},
-        {M "[routes.x]\npath = \"/x/\"\n", ":4:1: a path begins with /"},
-        {M "[routes.x]\npath = \"/x//y\"\n", ":4:1: a path begins with /"},
-        {M "[routes.x]\npath = \"/x%20\"\n", ":4:1: a path begins with /"},
-        {M "[routes.x]\n[routes.y]\npath = \"/x\"\n",
-         ":5:1: the routes x and y both have the path /x"},
-        {M "[routes.x]\nfallback = [\"previous\"]\n", ":4:13: module m has no version before"},
-        {M "[routes.x]\nfallback = [\"stale\", \"route:y\"]\n", ":4:22: there is no route \"y\""},
-        {M "[routes.x]\nfallback = [\"route:x\"]\n", ":4:13: route x cannot be its own fallback"},
-        {M "[routes.x]\nfallback = [\"static:\"]\n", ":4:13: a fallback is previous"},
-        {M "[routes.x]\nfallback = [\"none\"]\n", ":4:13: a fallback is previous"},
-        {M "[routes.x]\nfallback = \"stale\"\n", ":4:12: fallback takes a list"},
-        {M "[routes.x]\nfallback = [\"stale\",\"stale\",\"stale\",\"stale\",\"stale\",\"stale\","
-           "\"stale\",\"stale\",\"stale\"]\n",
-         ":4:1: more than 8 fallbacks"},
-        {"name = \"a\nb\"\n" M, ":1:10: "},
-        {"name = \"a\"\nname = \"b\"\n" M, ":2:8: "},
-        {"name = \"\\u0000\"\n" M, ":1:8: a text must not contain the character U+0000"},
-        {"= 1\n", ":1:1: "},
-    };
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         struct file f;
         struct config c;
         struct err err = {0};
-        file_write(&f, cases[i].text, strlen(cases[i].text));
+        file_write(&f, wrong[i].text, strlen(wrong[i].text));
         bool ok = config_read(&c, f.path, &nothing_given, &f.arena, &err);
         size_t path_len = strlen(f.path);
         bool says = strncmp(err.text, f.path, path_len) == 0 &&
-                    strncmp(err.text + path_len, cases[i].says, strlen(cases[i].says)) == 0;
+                    strncmp(err.text + path_len, wrong[i].says, strlen(wrong[i].says)) == 0;
         if (ok || !says)
-            print_error("%s\nsays %s\n", cases[i].text, err.text);
+            print_error("%s\nsays %s\n", wrong[i].text, err.text);
         assert_false(ok);
         assert_true(says);
         assert_int_equal(err.code, ERR_USAGE);

@@ -27,6 +27,24 @@ static void dates(void **state)
     }
 }
 
+static void times(void **state)
+{
+    (void)state;
+    static const struct {
+        i64 seconds;
+        const char *want;
+    } cases[] = {
+        {0, "1970-01-01T00:00:00"},          {784111777, "1994-11-06T08:49:37"},
+        {1709164800, "2024-02-29T00:00:00"}, {INT64_MAX, "9999-12-31T23:59:59"},
+        {-1, "1970-01-01T00:00:00"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char text[HTTP_TIME_BYTES];
+        http_time_format(cases[i].seconds, text);
+        assert_string_equal(text, cases[i].want);
+    }
+}
+
 static void heads(void **state)
 {
     (void)state;
@@ -72,6 +90,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dates),
+        cmocka_unit_test(times),
         cmocka_unit_test(heads),
         cmocka_unit_test(every_error_has_a_named_status),
     };

@@ -73,6 +73,58 @@ static void a_killed_helper_is_started_again(void **state)
     assert_int_equal(errno, ECHILD);
 }
 
+/* ---- a helper that somebody else starts ---- */
+
+static u32 asked; /* so often */
+
+static bool start_later(void *arg, int *fd, pid_t *pid, struct err *err)
+{
+    (void)arg;
+    (void)err;
+    *fd = -1;
+    *pid = 0;
+    asked++;
+    return true;
+}
+
+static void wait_a_while(struct guest_run *run)
+{
+    for (u32 turn = 0; turn < 4; turn++)
+        sched_turn(run->sched, 0);
+    assert_false(run->is_done);
+}
+
+/* Calls wait for it, fail if it does not come, and ask again the next time. */
+static void a_helper_may_come_later(void **state)
+{
+    (void)state;
+    struct guest_run *run = guest_run_begin();
+    struct err err = {0};
+    int fd = -1;
+    pid_t pid = 0;
+    asked = 0;
+    guest_run_must(wasi_helper_create(&run->helper, run->loop, start_later, NULL, &err), &err);
+    guest_new(run, NULL);
+    guest_run_must(wasi_guest_add_dir(run->guest, run->folder, "/", &err), &err);
+    guest_start(run, fail_with_io);
+    wait_a_while(run);
+    wasi_helper_started(run->helper, -1);
+    guest_finish(run);
+    assert_int_equal(asked, 1);
+    guest_start(run, make_and_stat);
+    wait_a_while(run);
+    assert_int_equal(asked, 2);
+    guest_run_must(guest_helper_start(NULL, &fd, &pid, &err), &err);
+    wasi_helper_started(run->helper, fd);
+    guest_finish(run);
+    assert_int_equal(run->kind, ABI_TRAP_NONE);
+    assert_int_equal(asked, 2);
+    wasi_helper_started(run->helper, dup(STDIN_FILENO)); /* one too many is let go */
+    guest_do(run, make_and_stat);
+    guest_run_end(run);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 static void open_file(struct guest_run *run, struct rt_instance *i)
 {
     u32 fd;
@@ -375,6 +427,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_killed_helper_is_started_again),
+        cmocka_unit_test(a_helper_may_come_later),
         cmocka_unit_test(a_killed_guest_leaves_no_answer),
         cmocka_unit_test(garbage_is_survived),
         cmocka_unit_test(a_lying_helper_is_left),
