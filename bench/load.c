@@ -4,7 +4,9 @@
  * Arrivals are at random (Poisson) and keep their times: a slow server does not slow them down, and
  * a request's latency begins when it should have been sent, whether or not a connection was free.
  * Connections are kept alive and opened as they are needed, up to a bound; beyond it arrivals queue
- * here. What has no answer in time is given up and its connection closed. One thread, epoll.
+ * here. The one that has been idle longest is taken: to the server these are many clients, each of
+ * which comes now and then. What has no answer in time is given up and its connection closed. One
+ * thread, epoll.
  */
 #include "bench/load.h"
 #include "bench/reply.h"
@@ -47,8 +49,9 @@ struct backlog {
 struct load {
     const struct load_plan *plan;
     struct load_result result;
-    struct conn *conns; /* owned; plan->connections_max */
-    struct conn *idle, *closed;
+    struct conn *conns;                  /* owned; plan->connections_max */
+    struct conn *first_idle, *last_idle; /* the last has been idle longest */
+    struct conn *closed;
     u64 open, busy;
     int poll;
     struct backlog backlog;
@@ -137,20 +140,24 @@ static void end_slice(struct load *l)
 static void add_idle(struct load *l, struct conn *conn)
 {
     conn->prev_idle = NULL;
-    conn->next_idle = l->idle;
-    if (l->idle != NULL)
-        l->idle->prev_idle = conn;
-    l->idle = conn;
+    conn->next_idle = l->first_idle;
+    if (l->first_idle != NULL)
+        l->first_idle->prev_idle = conn;
+    else
+        l->last_idle = conn;
+    l->first_idle = conn;
 }
 
 static void remove_idle(struct load *l, struct conn *conn)
 {
     if (conn->next_idle != NULL)
         conn->next_idle->prev_idle = conn->prev_idle;
+    else
+        l->last_idle = conn->prev_idle;
     if (conn->prev_idle != NULL)
         conn->prev_idle->next_idle = conn->next_idle;
     else
-        l->idle = conn->next_idle;
+        l->first_idle = conn->next_idle;
 }
 
 static void add_closed(struct load *l, struct conn *conn)
@@ -297,7 +304,7 @@ static struct conn *open_conn(struct load *l)
 /* False: every connection is busy, and no more may be opened. */
 static bool begin_request(struct load *l, const struct arrival *arrival)
 {
-    struct conn *conn = l->idle;
+    struct conn *conn = l->last_idle;
     if (conn != NULL)
         remove_idle(l, conn);
     else if ((conn = open_conn(l)) == NULL)

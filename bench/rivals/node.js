@@ -10,7 +10,7 @@ function reply(response, status, text) {
   response.end(text);
 }
 
-require('http').createServer((request, response) => {
+require('http').createServer({ keepAliveTimeout: 60000 }, (request, response) => {
   if (request.method === 'GET') return reply(response, 200, '42');
   let body = '';
   request.on('data', (piece) => { body += piece; });
