@@ -1,5 +1,6 @@
 /*
  * bench/bench_runtime.c -- what the runtime's own steps cost, one line each: "name value unit".
+ * `bench_runtime tick`: only what a guest loses to the scheduler's tick.
  *
  * The guest is the hand-made code file of the runtime's tests, so no compiler is needed. Every
  * figure is the median of rounds.
@@ -299,9 +300,63 @@ static f64 newcomer_wait(struct bench *b)
     return waits[SAMPLES * 99 / 100];
 }
 
-int main(void)
+/* ---- what the tick takes ---- */
+
+/* Processor time of so many calls of so many steps each, one after the other. */
+static u64 calls_cpu_ns(struct bench *b, u64 tick_ns, u32 call_count, u32 steps)
+{
+    struct err err = {0};
+    const struct sched_options options = {.tick_ns = tick_ns};
+    u32 ended = 0;
+    sched_destroy(&b->sched);
+    must(sched_create(&b->sched, b->engine, b->loop, &options, &err), &err);
+    u64 start_ns = clock_thread_cpu_ns();
+    for (u32 i = 0; i < call_count; i++) {
+        struct sched_task *task;
+        union abi_value args[2] = {{.u32 = steps}, {.u32 = 1}};
+        struct sched_call call = {
+            .func = GUEST_HOST_LOOP, .args = args, .done = count_end, .arg = &ended};
+        must(rt_pool_take(b->pool, &call.instance, &err), &err);
+        must(sched_start(b->sched, &call, &task, &err), &err);
+        while (ended <= i)
+            sched_turn(b->sched, 0);
+        rt_pool_release(b->pool, &call.instance);
+    }
+    return clock_thread_cpu_ns() - start_ns;
+}
+
+/* Percent of its time that a lone guest loses to the tick when each of its calls takes so long. */
+static f64 tick_loss(struct bench *b, u64 call_ns)
+{
+    const u64 none_ns = (u64)3600 * 1000000000, round_ns = 200000000;
+    f64 rounds[4 * ROUNDS], step_ns = measure(host_calls, b, 1000000);
+    u32 steps = (u32)((f64)call_ns / step_ns), call_count = (u32)(round_ns / call_ns);
+    for (u32 i = 0; i < COUNT_OF(rounds); i++) {
+        u64 without_ns = calls_cpu_ns(b, none_ns, call_count, steps);
+        u64 with_ns = calls_cpu_ns(b, 0, call_count, steps);
+        rounds[i] = 100 * ((f64)with_ns / (f64)without_ns - 1);
+    }
+    qsort(rounds, COUNT_OF(rounds), sizeof rounds[0], compare);
+    return rounds[COUNT_OF(rounds) / 2];
+}
+
+static void tick(void)
 {
     struct bench b;
+    begin(&b, "next", false);
+    printf("lost_by_calls_of_100_us %.2f %%\n", tick_loss(&b, 100000));
+    printf("lost_by_calls_of_1_ms %.2f %%\n", tick_loss(&b, 1000000));
+    printf("lost_by_calls_of_100_ms_that_overstay %.2f %%\n", tick_loss(&b, 100000000));
+    end(&b);
+}
+
+int main(int argc, char **argv)
+{
+    struct bench b;
+    if (argc == 2 && strcmp(argv[1], "tick") == 0) {
+        tick();
+        return 0;
+    }
     static const u32 pages[] = {0, 1, 4, 16};
     static const char *const hows[] = {"", "_by_read", "_from_snapshot"};
     for (u32 how = 0; how < COUNT_OF(hows); how++) {

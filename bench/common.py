@@ -1,4 +1,5 @@
 """bench/common.py -- what the benches share: where things are, medians, tables in README.md."""
+import json
 import math
 import os
 import re
@@ -53,6 +54,21 @@ def machine():
         model = re.search(r"model name\s*: (.*)", file.read())
     return f"{model.group(1) if model else 'unknown processor'}, {os.cpu_count()} cores, " \
            f"Linux {os.uname().release}"
+
+
+def keep(name, data):
+    """Keeps what was measured, for the plots."""
+    with open(os.path.join(WORK, name + ".json"), "w", encoding="utf-8") as file:
+        json.dump(data, file)
+
+
+def kept(name):
+    """What keep() kept."""
+    try:
+        with open(os.path.join(WORK, name + ".json"), encoding="utf-8") as file:
+            return json.load(file)
+    except FileNotFoundError:
+        sys.exit(f"nothing measured yet: script/bench {name}")
 
 
 def publish(name, text):

@@ -1,13 +1,18 @@
-"""Servers under wrk: started, loaded, and what that cost them. Shared by the benches over HTTP."""
+"""Servers under load, by wrk or weir-load: started, loaded, and what that cost them. Shared by the
+benches over HTTP."""
+import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections import namedtuple
 
-from common import call
+from common import BIN, call
+
+SERVER_CORE, LOAD_CORE = 0, 1   # where a bench pins them
 
 # A run of wrk: requests a second, their number, CPU seconds of the server, latencies in ms.
 Load = namedtuple("Load", "rate count cpu_s p50 p99")
@@ -41,11 +46,27 @@ def cpu_seconds(root):
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-class Server:
-    """A running server; stopped at the end of its with block."""
+def core_seconds(core):
+    """Time that a core has worked, or was withheld by a hypervisor."""
+    with open("/proc/stat", encoding="utf-8") as file:
+        fields = re.search(rf"^cpu{core} (.*)$", file.read(), re.M).group(1).split()
+    user, nice, system, _, _, irq, softirq, steal = map(int, fields[:8])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
-    def __init__(self, name, command):
-        self.name, self.command = name, command
+
+def private_kib(pid):
+    """Resident memory that a process shares with no other."""
+    with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as file:
+        return sum(int(kib) for kib in re.findall(r"^Private_\w+:\s+(\d+)", file.read(), re.M))
+
+
+class Server:
+    """A running server; stopped at the end of its with block. Its log says where it listens, or
+    else its command does: then `port` is where. On one core, if that is given."""
+
+    def __init__(self, name, command, port=None, core=None):
+        self.name, self.port = name, port
+        self.command = command if core is None else ["taskset", "-c", str(core), *command]
 
     def __enter__(self):
         # pylint: disable=consider-using-with
@@ -53,24 +74,66 @@ class Server:
         self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL,
                                         stderr=self.log)
         for _ in range(600):
-            self.log.seek(0)
-            match = re.search(r"listening on (http://\S+)\n", self.log.read())
-            if match:
-                self.url = match.group(1)
+            self.url = self.find_url()
+            if self.url is not None:
                 return self
+            if self.process.poll() is not None:
+                break
             time.sleep(0.1)
+        self.log.seek(0)
+        said = self.log.read()
         self.__exit__()
-        sys.exit(f"{self.name} did not start")
+        sys.exit(f"{self.name} did not start\n{said}")
 
     def __exit__(self, *_):
         self.process.terminate()
-        self.process.wait()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         self.log.close()
 
-    def load(self, path, script, connections, seconds):
-        """Runs wrk; every request must succeed."""
+    def find_url(self):
+        """None: it does not listen yet."""
+        if self.port is not None:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                return None
+            return f"http://127.0.0.1:{self.port}"
+        self.log.seek(0)
+        match = re.search(r"listening on (http://\S+)\n", self.log.read())
+        return match and match.group(1)
+
+    def offer(self, phases, classes, **options):
+        """Runs weir-load on the other core; returns its result, and as "others" the part of the
+        server's core that was not the server's. Classes are (name, weight, path, body or None),
+        phases and options as on its command line."""
+        command = ["taskset", "-c", str(LOAD_CORE), os.path.join(BIN, "weir-load"),
+                   self.url.removeprefix("http://"), "--phases", phases]
+        for name, weight, path, body in classes:
+            parts = [name, str(weight), path] + ([] if body is None else [body])
+            command += ["--class", ",".join(parts)]
+        for name, value in options.items():
+            command += ["--" + name.replace("_", "-"), str(value)]
+        before = time.monotonic(), core_seconds(SERVER_CORE) - cpu_seconds(self.process.pid)
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        after = time.monotonic(), core_seconds(SERVER_CORE) - cpu_seconds(self.process.pid)
+        if done.returncode not in (0, 3):
+            sys.exit(f"{self.name}: weir-load failed")
+        result = json.loads(done.stdout)
+        result["others"] = max(0, (after[1] - before[1]) / (after[0] - before[0]))
+        if not result["valid"]:
+            print(f"{self.name}, {phases}: the generator was late", file=sys.stderr)
+        return result
+
+    def load(self, path, script, connections, seconds, core=None):
+        """Runs wrk, on one core if that is given; every request must succeed."""
         before = cpu_seconds(self.process.pid)
-        output = call(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "30s",
+        pinned = [] if core is None else ["taskset", "-c", str(core)]
+        output = call([*pinned, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s",
+                       "--timeout", "30s",
                        "--latency", "-s", script, self.url + path])
         used = cpu_seconds(self.process.pid) - before
         if "Non-2xx" in output or "Socket errors" in output:
@@ -85,6 +148,16 @@ class Server:
             with open(f"/proc/{pid}/status", encoding="utf-8") as file:
                 total += int(re.search(r"VmHWM:\s+(\d+)", file.read()).group(1))
         return total / 1024
+
+
+def lateness(results):
+    """A remark on how far weir-load's results can be trusted."""
+    late = max(result["late_ms"]["p99"] for result in results)
+    is_valid = all(result["valid"] for result in results)
+    others = max(result["others"] for result in results)
+    return f"the generator was late by {late:.2f} ms at most (p99), other work took up to " \
+        f"{100 * others:.0f} % of the server's core" + \
+        ("" if is_valid else ", **too much: these figures are not valid**")
 
 
 def milliseconds(output, percent):
