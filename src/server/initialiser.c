@@ -273,5 +273,5 @@ int server_initialiser_main(int argc, char **argv)
     close_engine(init);
     arena_fini(&init->arena);
     free(init);
-    return ok ? 0 : err_code_exit(err.code);
+    _exit(ok ? 0 : err_code_exit(err.code)); /* what libraries do at an exit, the jail forbids */
 }
