@@ -16,9 +16,10 @@ struct sched_tick {
     volatile bool ticking;  /* the timer runs */
     volatile bool in_slice; /* guest code, or host code called by it, is running */
     volatile bool fast;
-    volatile u64 slice; /* number of the current or latest slice */
-    volatile u64 seen;  /* the slice that overstays if the next tick finds it running */
-    volatile u32 calm;  /* fast ticks without an overstayer, in a row */
+    volatile u64 slice;  /* number of the current or latest slice */
+    volatile u64 seen;   /* the slice that overstays if the next tick finds it running, */
+    volatile u64 cpu_ns; /* and processor time of the thread at that tick */
+    volatile u32 calm;   /* fast ticks without an overstayer, in a row */
 };
 MUST_CHECK bool sched_tick_init(struct sched_tick *tick, u64 period_ns, struct err *err);
 void sched_tick_fini(struct sched_tick *tick);

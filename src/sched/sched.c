@@ -10,13 +10,12 @@
 #include "sched/internal.h"
 #include <stdlib.h>
 
-enum { LEVEL_FIRST, LEVEL_1_MS, LEVEL_10_MS, LEVEL_100_MS, LEVEL_REST, LEVEL_COUNT };
 static const u64 level_ends_ns[] = {
-    [LEVEL_1_MS] = 1000000, [LEVEL_10_MS] = 10000000, [LEVEL_100_MS] = 100000000};
+    [SCHED_1_MS] = 1000000, [SCHED_10_MS] = 10000000, [SCHED_100_MS] = 100000000};
 
 #define AGED_NS       ((u64)20000000)           /* see next_task */
 #define POLL_ALL_NS   ((u64)1000000)            /* see sched_turn */
-#define EXACT_FROM_NS level_ends_ns[LEVEL_1_MS] /* see slice_run */
+#define EXACT_FROM_NS level_ends_ns[SCHED_1_MS] /* see slice_run */
 
 enum task_state { TASK_QUEUED, TASK_RUNNING, TASK_SUSPENDED, TASK_ENDED };
 
@@ -38,15 +37,16 @@ struct sched_task {
 
 struct queue {
     struct sched_task *first, *last;
+    u32 count;
 };
 
 struct sched {
     struct rt_engine *engine;
     struct loop *loop;
     struct sched_options options;
-    struct queue queues[LEVEL_COUNT];
-    u32 queued, queued_first; /* in all of them, in the first */
-    u64 polled_ns;            /* when all events were last dispatched */
+    struct queue queues[SCHED_LEVELS];
+    u32 queued;    /* in all of them */
+    u64 polled_ns; /* when all events were last dispatched */
     struct sched_task *all, *free;
     u32 task_count;
     struct sched_task *running;
@@ -69,8 +69,8 @@ static void queue_put(struct sched_task *task, u32 level)
     else
         queue->first = task;
     queue->last = task;
+    queue->count++;
     task->sched->queued++;
-    task->sched->queued_first += level == LEVEL_FIRST;
 }
 
 static void queue_remove(struct sched_task *task)
@@ -84,16 +84,16 @@ static void queue_remove(struct sched_task *task)
         task->next->before = task->before;
     else
         queue->last = task->before;
+    queue->count--;
     task->sched->queued--;
-    task->sched->queued_first -= task->level == LEVEL_FIRST;
 }
 
-static u32 level_of(const struct sched_task *task)
+enum sched_level sched_level_of(u64 cpu_ns)
 {
-    for (u32 level = LEVEL_1_MS; level < LEVEL_REST; level++)
-        if (task->cpu_ns < level_ends_ns[level])
-            return level;
-    return LEVEL_REST;
+    for (u32 level = SCHED_1_MS; level < SCHED_REST; level++)
+        if (cpu_ns < level_ends_ns[level])
+            return (enum sched_level)level;
+    return SCHED_REST;
 }
 
 /* ---- the end of a task ---- */
@@ -191,7 +191,7 @@ bool sched_start(struct sched *sched, const struct sched_call *call, struct sche
         rt_fiber_begin(fiber, call->instance, call->func, call->args, task);
     if (call->wall_ns != 0 && !sched->options.no_deadlines)
         loop_timer_start(sched->loop, &task->wall, task->started_ns + call->wall_ns);
-    queue_put(task, LEVEL_FIRST);
+    queue_put(task, SCHED_FIRST);
     *out = task;
     return true;
 }
@@ -242,7 +242,7 @@ static void task_slice(struct sched_task *task)
     switch (slice_run(task)) {
     case RT_EXIT_DONE: task_end(task, NULL); return;
     case RT_EXIT_TRAP: task_end(task, rt_fiber_trap(task->fiber)); return;
-    case RT_EXIT_PREEMPTED: queue_put(task, level_of(task)); break;
+    case RT_EXIT_PREEMPTED: queue_put(task, sched_level_of(task->cpu_ns)); break;
     case RT_EXIT_SUSPENDED: task->state = TASK_SUSPENDED; break;
     }
     if (cpu_over(task))
@@ -254,7 +254,7 @@ static void task_slice(struct sched_task *task)
 static struct sched_task *next_task(struct sched *sched)
 {
     struct sched_task *first = NULL, *oldest = NULL;
-    for (u32 level = LEVEL_FIRST; level < LEVEL_COUNT; level++) {
+    for (u32 level = SCHED_FIRST; level < SCHED_LEVELS; level++) {
         struct sched_task *task = sched->queues[level].first;
         if (first == NULL)
             first = task;
@@ -274,7 +274,7 @@ void sched_turn(struct sched *sched, u64 wait_ns)
     bool more, all = loop_now_ns(sched->loop) - sched->polled_ns >= POLL_ALL_NS;
     do
         more = loop_poll_one(sched->loop, sched->queued > 0 ? 0 : wait_ns);
-    while (more && (all || sched->queued_first == 0));
+    while (more && (all || sched->queues[SCHED_FIRST].count == 0));
     if (all)
         sched->polled_ns = loop_now_ns(sched->loop);
     struct sched_task *task = next_task(sched);
@@ -289,9 +289,12 @@ u32 sched_task_count(const struct sched *sched)
     return sched->task_count;
 }
 
-struct sched_ready sched_ready_count(const struct sched *sched)
+u32 sched_ready_count(const struct sched *sched, enum sched_level up_to)
 {
-    return (struct sched_ready){sched->queued_first, sched->queued - sched->queued_first};
+    u32 count = 0;
+    for (u32 level = SCHED_FIRST; level <= (u32)up_to; level++)
+        count += sched->queues[level].count;
+    return count;
 }
 
 /* ---- the scheduler ---- */
@@ -371,5 +374,5 @@ void sched_wake(struct sched_task *task, u64 value)
 {
     CHECK(task->state == TASK_SUSPENDED);
     task->wake_value = value;
-    queue_put(task, LEVEL_FIRST);
+    queue_put(task, SCHED_FIRST);
 }

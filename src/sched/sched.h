@@ -71,11 +71,13 @@ void sched_turn(struct sched *sched, u64 wait_ns);
 
 u32 sched_task_count(const struct sched *sched); /* started and not yet done */
 
-/* Tasks that can run: those that never did or were woken from a host call, and the others. */
-struct sched_ready {
-    u32 first, rest;
-};
-struct sched_ready sched_ready_count(const struct sched *sched);
+/* Levels of least attained service: tasks that never ran and those woken from a host call; those
+ * that have used up to 1, 10, 100 ms of processor time; and more. */
+enum sched_level { SCHED_FIRST, SCHED_1_MS, SCHED_10_MS, SCHED_100_MS, SCHED_REST, SCHED_LEVELS };
+/* Where a preempted task of so much processor time is. */
+enum sched_level sched_level_of(u64 cpu_ns);
+/* Tasks that can run, of this level and those before it. */
+u32 sched_ready_count(const struct sched *sched, enum sched_level up_to);
 
 /* --- for host functions ----------------------------------------------------------------------- */
 

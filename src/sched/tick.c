@@ -5,6 +5,7 @@
  * that finds no slice since the one before stops it.
  */
 #include "base/check.h"
+#include "base/file.h"
 #include "sched/internal.h"
 #include <signal.h>
 #include <sys/syscall.h>
@@ -59,11 +60,20 @@ static void tick_calm(struct sched_tick *tick)
     set_period(tick, tick->period_ns);
 }
 
+/* Ticks go on while somebody else has the processor: only who had it itself has overstayed. */
+static bool has_run(const struct sched_tick *tick, u64 cpu_ns)
+{
+    u64 period_ns = tick->fast ? tick->period_ns / 2 : tick->period_ns;
+    return cpu_ns - tick->cpu_ns >= period_ns / 2;
+}
+
 bool sched_tick_fire(void *arg)
 {
     struct sched_tick *tick = arg;
+    u64 cpu_ns = clock_thread_cpu_ns();
     if (tick->seen != tick->slice) {
         tick->seen = tick->slice;
+        tick->cpu_ns = cpu_ns;
         tick_calm(tick);
         return false;
     }
@@ -72,7 +82,10 @@ bool sched_tick_fire(void *arg)
         set_period(tick, 0);
         return false;
     }
+    if (!has_run(tick, cpu_ns))
+        return false;
     tick->seen = tick->slice + 1; /* the next one has one fast tick, not two */
+    tick->cpu_ns = cpu_ns;
     tick->calm = 0;
     if (!tick->fast) {
         tick->fast = true;

@@ -2,8 +2,8 @@
  * server/admit.c -- which requests start, which wait and which are refused.
  *
  * Requests of a route wait in its own list, and the routes take turns: one that is flooded delays
- * itself. A few calls that have never run are enough to keep the processor busy, so no more are
- * handed to the scheduler; what has used its first slices already gives way there.
+ * itself. A few calls are enough to keep the processor busy, so no more of a kind are handed to the
+ * scheduler: newcomers would only overtake those that have begun.
  *
  * A request that would wait too long is refused at once, which is cheaper than to let it wait and
  * miss its deadline. While the queue empties now and then, it is a burst, and may last as long as
@@ -15,16 +15,35 @@
 #include "base/check.h"
 #include "server/internal.h"
 
-#define WINDOW        4                /* calls that have never run, in the scheduler */
-#define STANDING_NS   ((u64)100000000) /* a queue that lasts so long is no burst */
-#define WAIT_CALLS    8                /* what it may cost then: so many calls' time, */
-#define WAIT_MIN_NS   ((u64)5000000)   /* and at least this, */
-#define WAIT_PACED_NS ((u64)50000000)  /* or this, for a client that paces itself */
-#define SLICE_NS      ((u64)4000000)   /* after which a call gives way to new ones */
-#define OVERHEAD_NS   ((u64)15000)     /* of a request, beside its call */
-#define SERVICE_PART  8                /* weight of the past against a new call's time */
-#define ROUTES_LOOKED 64               /* at in the ring, for an estimate */
+#define WINDOW        4               /* calls at a time that have never run */
+#define SHORT_NS      ((u64)1000000)  /* calls that are done before they are preempted */
+#define STANDING_NS   ((u64)50000000) /* a queue that lasts so long is no burst */
+#define WAIT_CALLS    8               /* what it may cost then: so many calls' time, */
+#define WAIT_MIN_NS   ((u64)5000000)  /* and at least this, */
+#define WAIT_PACED_NS ((u64)50000000) /* or this, for a client that paces itself */
+#define OVERHEAD_NS   ((u64)15000)    /* of a request, beside its call */
+#define SERVICE_PART  8               /* weight of the past against a new call's time */
+#define ROUTES_LOOKED 64              /* at in the ring, for an estimate */
 #define RETRY_MAX_S   60
+
+/* ---- what is ahead of a route's calls ---- */
+
+/* Calls of a route compete with those that have not used more than it takes itself: what needs
+ * less overtakes it, what has had more gives way to it. */
+static enum sched_level level_of(const struct served_route *route)
+{
+    u64 service_ns = route->load.service_ns;
+    return service_ns <= SHORT_NS ? SCHED_FIRST : sched_level_of(service_ns);
+}
+
+/* Newcomers would only slow down, and overtake, those that are begun. Long calls share. */
+static bool is_crowded(const struct worker *w, const struct served_route *route)
+{
+    enum sched_level level = level_of(route);
+    u32 fresh = sched_ready_count(w->sched, SCHED_FIRST);
+    bool is_shared = level == SCHED_FIRST || level == SCHED_REST;
+    return fresh >= WINDOW || (!is_shared && sched_ready_count(w->sched, level) > fresh);
+}
 
 /* ---- the ring of routes with waiting requests: worker->turn is its last, next_turn the first */
 
@@ -109,14 +128,24 @@ static bool take_turn(struct worker *w, struct served_route *route)
     return has_started || !is_alone;
 }
 
+/* One that is crowded out has no turn, and keeps nobody else from his. */
 void server_admit_turn(struct worker *w)
 {
+    struct served_route *last = w->turn;
     bool goes_on = true;
-    while (goes_on && w->turn != NULL && sched_ready_count(w->sched).first < WINDOW)
-        goes_on = take_turn(w, ring_take(w));
-    if (w->waiting == 0 && sched_ready_count(w->sched).first == 0 &&
-        sched_ready_count(w->sched).rest == 0)
-        w->idle_ns = loop_now_ns(w->loop);
+    for (u32 i = 0; goes_on && w->turn != NULL && i < ROUTES_LOOKED; i++) {
+        struct served_route *route = ring_take(w);
+        if (!is_crowded(w, route)) {
+            goes_on = take_turn(w, route);
+            last = w->turn;
+        } else {
+            ring_add(w, route);
+            goes_on = route != last;
+        }
+    }
+    for (u32 level = SCHED_FIRST; w->waiting == 0 && level < SCHED_LEVELS; level++)
+        if (sched_ready_count(w->sched, (enum sched_level)level) == 0)
+            w->idle_ns[level] = loop_now_ns(w->loop);
 }
 
 void server_admit_done(struct served_route *route, u64 cpu_ns, struct worker *w)
@@ -134,30 +163,26 @@ void server_admit_done(struct served_route *route, u64 cpu_ns, struct worker *w)
 
 /* ---- estimates ---- */
 
-/* Of a call's time, what it takes before it gives way to those that have not run. */
-static u64 first_part(const struct served_route *route)
+/* What a call of another route costs one of this: no more than it takes itself. */
+static u64 cost_of(const struct served_route *other, const struct served_route *route)
 {
-    return min_u64(route->load.service_ns, SLICE_NS) + OVERHEAD_NS;
+    return min_u64(other->load.service_ns, max_u64(route->load.service_ns, SHORT_NS)) + OVERHEAD_NS;
 }
 
-/* How long a new request of the route would wait until its call has run, beyond the call's own
- * time: for the calls that are about to run, for the other routes' turns, and for its own route's
- * queue; a long call also shares the processor with the other long ones. */
+/* How long a new request of the route would wait, beyond its own call's time: for the calls that
+ * are begun, for its route's queue, and for the other routes' turns. */
 static u64 estimate_wait(const struct worker *w, const struct served_route *route)
 {
-    struct sched_ready ready = sched_ready_count(w->sched);
-    u64 mine = route->load.waiting;
-    u64 wait_ns = ready.first * first_part(route) + mine * first_part(route);
+    u64 begun = sched_ready_count(w->sched, level_of(route)), mine = route->load.waiting;
+    u64 wait_ns = (begun + mine) * cost_of(route, route);
     const struct served_route *at = w->turn;
     for (u32 i = 0; at != NULL && i < ROUTES_LOOKED; i++) {
         at = at->load.next_turn;
         if (at != route)
-            wait_ns += min_u64(at->load.waiting, mine + 1) * first_part(at);
+            wait_ns += min_u64(at->load.waiting, mine + 1) * cost_of(at, route);
         if (at == w->turn)
             break;
     }
-    if (route->load.service_ns > SLICE_NS)
-        wait_ns += ready.rest * (route->load.service_ns - SLICE_NS);
     return wait_ns;
 }
 
@@ -167,7 +192,7 @@ static u64 allowed_wait(const struct server_request *r, u64 now)
     u64 service_ns = r->route->load.service_ns + OVERHEAD_NS;
     u64 left_ns = r->wall_end_ns - now;
     u64 by_deadline = left_ns > service_ns ? left_ns - service_ns : 0;
-    if (now < w->idle_ns + STANDING_NS)
+    if (now < w->idle_ns[level_of(r->route)] + STANDING_NS)
         return by_deadline;
     u64 least_ns = server_conn_is_paced(r->conn) ? WAIT_PACED_NS : WAIT_MIN_NS;
     return min_u64(by_deadline, max_u64(least_ns, WAIT_CALLS * service_ns));
@@ -175,7 +200,7 @@ static u64 allowed_wait(const struct server_request *r, u64 now)
 
 u32 server_admit_retry_after(const struct served_route *route)
 {
-    u64 wait_ns = route->load.waiting * first_part(route);
+    u64 wait_ns = route->load.waiting * cost_of(route, route);
     return (u32)min_u64(1 + wait_ns / 1000000000, RETRY_MAX_S);
 }
 
@@ -200,8 +225,8 @@ enum admission server_admit(struct server_request *r, u64 now, struct err *err)
         return refuse(r, &board->shorted);
     }
     u64 running = board_get(&board->running);
-    if (w->waiting == 0 && running < limits->concurrency &&
-        sched_ready_count(w->sched).first < WINDOW && route->load.service_ns <= SLICE_NS)
+    bool is_free = w->waiting == 0 && !is_crowded(w, route);
+    if (is_free && running < limits->concurrency && route->load.service_ns <= SHORT_NS)
         return ADMIT_START;
     if (running >= limits->concurrency && route->load.waiting >= limits->queue) {
         err_set(err, ERR_ROUTE_BUSY, ERR_NO_AT,
@@ -220,5 +245,5 @@ enum admission server_admit(struct server_request *r, u64 now, struct err *err)
         refuse(r, &board->shed);
         return ADMIT_HOLD;
     }
-    return w->waiting == 0 && sched_ready_count(w->sched).first < WINDOW ? ADMIT_START : ADMIT_WAIT;
+    return is_free ? ADMIT_START : ADMIT_WAIT;
 }

@@ -479,7 +479,7 @@ struct worker {
     u32 connections;
     u32 waiting;               /* requests, of all routes */
     struct served_route *turn; /* the last of the ring of routes with waiting requests */
-    u64 idle_ns;               /* when there was last nothing to do */
+    u64 idle_ns[SCHED_LEVELS]; /* when there was last nothing to do, up to this level */
     struct stale_store *stale;
     struct conn_list open_conns, free_conns;
     u64 id_high;

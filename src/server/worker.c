@@ -17,6 +17,7 @@
 #define ACCEPT_BATCH    16                /* clients taken per wake-up: siblings take the rest */
 #define ACCEPT_PAUSE_NS ((u64)100000000)  /* after the process ran out of descriptors */
 #define HEARTBEAT_NS    ((u64)1000000000) /* an idle worker still turns so often */
+#define TURN_NS         ((u64)1000000)    /* requests wait, and not for each other */
 #define OWN_FDS         64                /* that are no connections */
 #define INDEX_MAX_BYTES SERVER_PAGE_BYTES
 #define PAYLOAD_BYTES   SERVER_PAGE_BYTES
@@ -219,7 +220,6 @@ static bool start(struct worker *w, struct err *err)
         return false;
     make_index(w);
     w->stale = server_stale_create((size_t)w->limits->stale_bytes);
-    w->idle_ns = clock_monotonic_ns();
     random_bytes(&w->id_high, sizeof w->id_high);
     if (w->plan->log_format != SERVER_LOG_NONE && w->config->log_fd >= 0)
         w->log = server_log_create(w->plan->log_format, w->config->log_fd, w->loop, w->board);
@@ -302,7 +302,8 @@ bool server_worker_run(const struct server_worker_config *config, struct err *er
     if (ok)
         announce(w);
     while (ok && !w->stopped && !(w->draining && w->connections == 0)) {
-        sched_turn(w->sched, w->turn != NULL ? 0 : min_u64(HEARTBEAT_NS, limits.hung_ns / 4));
+        u64 wait_ns = w->turn != NULL ? TURN_NS : min_u64(HEARTBEAT_NS, limits.hung_ns / 4);
+        sched_turn(w->sched, wait_ns);
         server_admit_turn(w);
         board_set(&w->board->heartbeat_ns, loop_now_ns(w->loop));
     }

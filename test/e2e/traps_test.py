@@ -89,15 +89,16 @@ class Limits(unittest.TestCase):
 
             def spin():
                 status, headers, body = server.request("POST", "/spin", "[]")
-                got.append((status, json.loads(body)["error"]["code"], headers["Retry-After"]))
+                got.append((status, json.loads(body)["error"]["code"]))
+                self.assertIn(int(headers["Retry-After"]), range(1, 60))
 
             threads = [threading.Thread(target=spin) for _ in range(6)]
             for thread in threads:
                 thread.start()
             for thread in threads:
                 thread.join(PATIENCE_S)
-            self.assertEqual(sorted(got, key=str), [(429, "route-busy", "1")] * 3
-                             + [(503, "deadline", "1")] * 3)
+            self.assertEqual(sorted(got, key=str), [(429, "route-busy")] * 3
+                             + [(503, "deadline")] * 3)
             self.assertIsInstance(server.call("/work", 10), int)
 
     def test_waiting_in_the_queue_ends(self):

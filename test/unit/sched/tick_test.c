@@ -5,9 +5,17 @@
 /* What happens between two ticks, and what the second must do. */
 struct step {
     char what; /* s: a slice starts and goes on, e: the running one ends, q: one starts and ends,
-                  -: nothing */
+                  -: nothing, w: nothing, and somebody else has the processor */
     bool preempts, fast, ticking;
 };
+
+/* Uses as much processor time as passes between two ticks. */
+static void burn(void)
+{
+    u64 end = clock_thread_cpu_ns() + SCHED_TICK_NS;
+    while (clock_thread_cpu_ns() < end)
+        continue;
+}
 
 static void run(const struct step *steps, size_t count)
 {
@@ -18,6 +26,8 @@ static void run(const struct step *steps, size_t count)
             sched_tick_begin(&tick);
         if (steps[i].what == 'e' || steps[i].what == 'q')
             sched_tick_end(&tick);
+        if (steps[i].what != 'w')
+            burn();
         bool preempts = sched_tick_fire(&tick);
         if (preempts != steps[i].preempts || tick.fast != steps[i].fast ||
             tick.ticking != steps[i].ticking)
@@ -49,6 +59,18 @@ static void an_overstayer_is_preempted_and_found_faster_again(void **state)
     run(steps, COUNT_OF(steps));
 }
 
+static void who_has_not_run_is_left_alone(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {
+        {'s', false, false, true},
+        {'w', false, false, true},
+        {'w', false, false, true},
+        {'-', true, true, true},
+    };
+    run(steps, COUNT_OF(steps));
+}
+
 static void calm_brings_the_slow_tick_back(void **state)
 {
     (void)state;
@@ -64,6 +86,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(short_slices_are_left_alone),
         cmocka_unit_test(an_overstayer_is_preempted_and_found_faster_again),
+        cmocka_unit_test(who_has_not_run_is_left_alone),
         cmocka_unit_test(calm_brings_the_slow_tick_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
