@@ -303,6 +303,15 @@ bool server_breaker_admit(struct server_attempt *attempt, u64 now);
 void server_breaker_tell(struct worker *worker, struct server_attempt *attempt,
                          enum breaker_outcome outcome, const char *client);
 
+/* What all workers have met of a version in the breaker's window that ends now. */
+#define BREAKER_CLIENTS_SEEN 16 /* different ones that are told apart */
+struct breaker_tally {
+    u64 good, input, other;
+    u32 clients[BREAKER_CLIENTS_SEEN], client_count;
+};
+void server_breaker_tally(struct scoreboard *board, u32 route, u32 version,
+                          const struct config_limits *limits, u64 now, struct breaker_tally *out);
+
 /* ---- fallback.c ---- */
 
 /* An attempt has failed, or could not be made, and nothing of an answer has left: does what the
