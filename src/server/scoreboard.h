@@ -76,8 +76,9 @@ struct scoreboard_route {
 
 struct scoreboard {
     u64 supervisor_pid, started_ns;
+    u64 started_unix_ns; /* the same moment on the real-time clock */
     u64 worker_count, route_count;
-    u64 spare[12];
+    u64 spare[11];
     struct scoreboard_worker workers[SCOREBOARD_WORKERS_MAX];
 };
 

@@ -55,7 +55,7 @@ struct place {
     const struct server_plan *plan;
     struct scoreboard *board;
     const char *url;
-    u64 now_ns, unix_ns;
+    u64 now_ns;
     const struct scoreboard_worker *worker;
     const struct server_route *route_plan;
     const struct scoreboard_route *route; /* of one worker */
@@ -123,11 +123,7 @@ static const char *find_fact(enum fact fact, const struct place *at)
 static struct place place_of(const struct server_status *s, enum scope scope, u32 index,
                              u32 version)
 {
-    struct place at = {.plan = s->plan,
-                       .board = s->board,
-                       .url = s->url,
-                       .now_ns = s->now_ns,
-                       .unix_ns = s->unix_ns};
+    struct place at = {.plan = s->plan, .board = s->board, .url = s->url, .now_ns = s->now_ns};
     if (scope == WORKER)
         at.worker = &s->board->workers[index];
     if (scope == ROUTE || scope == VERSION) {

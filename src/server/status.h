@@ -12,8 +12,7 @@ struct server_status {
     const struct server_plan *plan;
     struct scoreboard *board;
     const char *url; /* where it listens */
-    u64 now_ns;      /* monotonic clock, */
-    u64 unix_ns;     /* and real-time clock at the same moment */
+    u64 now_ns;      /* of the monotonic clock */
 };
 
 /* One JSON object, one line: facts and numbers of the server, lists of "workers" and of "routes"

@@ -86,6 +86,7 @@ static int set_up(void **state)
     memset(t->board, 0, len);
     t->board->supervisor_pid = 500;
     t->board->started_ns = NOW - 370 * S;
+    t->board->started_unix_ns = 1799999630 * S;
     t->board->worker_count = WORKERS;
     t->board->route_count = ROUTES;
     for (u32 i = 0; i < ROUTES; i++)
@@ -101,11 +102,8 @@ static int set_up(void **state)
         };
     t->plan = (struct server_plan){
         .modules = modules, .module_count = 2, .routes = t->routes, .route_count = ROUTES};
-    t->status = (struct server_status){.plan = &t->plan,
-                                       .board = t->board,
-                                       .url = "http://127.0.0.1:8080",
-                                       .now_ns = NOW,
-                                       .unix_ns = 1800000000 * S};
+    t->status = (struct server_status){
+        .plan = &t->plan, .board = t->board, .url = "http://127.0.0.1:8080", .now_ns = NOW};
     fill_workers(t->board);
     fill_route(scoreboard_route(t->board, 0, 0), 1);
     fill_route(scoreboard_route(t->board, 2, 0), 100);
