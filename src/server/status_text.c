@@ -39,8 +39,10 @@ static void add_worker(const struct server_status *s, u32 i, struct buf *out)
     buf_add_format(out, "%6u  %-8.*s %7" PRIu64, i, (int)len, state, VALUE(pid));
     buf_add_format(out, " %6" PRIu64 " %7" PRIu64, VALUE(connections), VALUE(in_flight));
     buf_add_format(out, " %10" PRIu64 " %7" PRIu64, VALUE(requests), VALUE(traps));
-    buf_add_format(out, " %9" PRIu64 " %8" PRIu64 "  ", VALUE(deadlines), VALUE(refused));
+    buf_add_format(out, " %9" PRIu64 " %7" PRIu64 "  ", VALUE(deadlines), VALUE(refused));
     add_duration(out, VALUE(age_s));
+    if (VALUE(starts) > 1)
+        buf_add_format(out, ", start %" PRIu64, VALUE(starts));
     buf_add_byte(out, '\n');
 #undef VALUE
 }

@@ -237,9 +237,10 @@ static void lines_for_people(void **state)
     const char *text = text_of(&t->out);
     static const char *const wanted[] = {
         "shop?[2J? at http://127.0.0.1:8080, weir " WEIR_VERSION ", process 500, for 6 min\n\n",
-        "     0  serving      501     11      12         15      19        20       21  1 min\n",
-        "     1  starting     502      0       0          0       0         0        0  0 s\n",
-        "     2  gone           0      0       0       1000       0         0        0  0 s\n",
+        "     0  serving      501     11      12         15      19        20      21  1 min, "
+        "start 13\n",
+        "     1  starting     502      0       0          0       0         0       0  0 s\n",
+        "     2  gone           0      0       0       1000       0         0       0  0 s\n",
         "       101     107       109       576     151     111     105  a /a, breaker closed; "
         "version before: breaker open, tries in 5 s\n",
         "b /b, breaker half-open\n",
