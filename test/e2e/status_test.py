@@ -557,11 +557,11 @@ class Usual(unittest.TestCase):
         self.runtime = folder.name
         self.folder = os.path.join(folder.name, "weir")
 
-    def start(self):
-        """A server that nobody told where its socket should be."""
+    def start(self, file=os.path.join(GUESTS, "hello.wasm")):
+        """A server that no option told where its socket should be."""
         process = subprocess.Popen(
-            [WEIR, "serve", os.path.join(GUESTS, "hello.wasm"), "--addr", "127.0.0.1:0",
-             "--workers", "1", "--log", "none"], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            [WEIR, "serve", file, "--addr", "127.0.0.1:0", "--workers", "1", "--log", "none"],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
             env=dict(os.environ, XDG_RUNTIME_DIR=self.runtime))
         lines = []
         while not lines or not lines[-1].startswith("listening on "):
@@ -625,6 +625,23 @@ class Usual(unittest.TestCase):
             os.symlink(elsewhere, self.folder)
             self.assertIn(f"cannot open the folder {self.folder}: ", self.refused())
             self.assertEqual(os.listdir(elsewhere), [])
+
+    def test_a_configuration_says_where(self):
+        file = os.path.join(self.runtime, "weir.toml")
+        module = os.path.abspath(os.path.join(GUESTS, "hello.wasm"))
+        for said, path in (("own.sock", os.path.join(self.runtime, "own.sock")), ("none", None)):
+            with open(file, "w", encoding="utf-8") as out:
+                out.write(f'control = "{said}"\n[modules.hello]\npath = "{module}"\n')
+            process, lines, _ = self.start(file)
+            self.assertEqual(len(lines), 1)
+            sockets = [path] if path else []
+            self.assertEqual([name for name in os.listdir(self.runtime) if name != "weir.toml"],
+                             [os.path.basename(name) for name in sockets])
+            for name in sockets:
+                self.assertEqual(json.loads(self.status("--control", name, "--json"))["pid"],
+                                 process.pid)
+            self.stop(process)
+            self.assertEqual(os.listdir(self.runtime), ["weir.toml"])
 
     def test_none(self):
         with Server("hello", options=("--control", "none")) as server:
