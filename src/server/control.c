@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "http/http.h"
+#include "proc/jail.h"
 #include "server/status.h"
 #include <errno.h>
 #include <signal.h>
@@ -421,7 +422,7 @@ bool server_control_run(const struct server_control_config *config, struct err *
     struct control *control = check_alloc(sizeof *control);
     control->config = config;
     control->signals.fd = -1;
-    bool ok = start(control, err);
+    bool ok = start(control, err) && proc_jail_worker(err); /* before the first byte of a client */
     while (ok && !control->has_stopped && !(control->is_stopping && !any_open(control)))
         loop_poll_one(control->loop, UINT64_MAX);
     for (size_t i = 0; i < CLIENTS_MAX; i++)

@@ -7,6 +7,8 @@
  * the names of routes and modules: no key, no variables. It keeps nothing; whoever kills it loses
  * the answer that was on its way.
  *
+ * It is jailed as a worker is before it reads anything.
+ *
  * Who may open the socket may ask: it has mode 0600, in a folder of mode 0700 unless a path was
  * given.
  */
@@ -67,7 +69,7 @@ struct server_control_config {
     struct scoreboard *board; /* mapped for reading */
 };
 
-/* Serves until SIGTERM. errors: ERR_SYSTEM: why it could not start. */
+/* Jails itself, and serves until SIGTERM. errors: ERR_SYSTEM: why it could not start. */
 MUST_CHECK bool server_control_run(const struct server_control_config *config, struct err *err);
 
 /* Becomes the control process. Returns an exit status. */

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """The control socket: what it tells, what it survives, where it is; and weir status."""
+import errno
 import re
 import stat
 import struct
 import time
 
 from harness import *  # pylint: disable=wildcard-import,unused-wildcard-import
+from inject import system_call
 
 WEIR = os.path.join(BIN, "weir")
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
@@ -459,6 +461,23 @@ class Socket(unittest.TestCase):
             self.assertEqual([line.split()[1] for line in boards], ["r--s"])
             for fd in os.listdir(f"/proc/{control}/fd"):
                 self.assertNotIn("weir-", os.readlink(f"/proc/{control}/fd/{fd}"))
+
+    def test_control_is_jailed(self):
+        with Server("hello", options=("--workers", "1"), may_lose_workers=True) as server:
+            status_of(server)  # so it has begun to serve
+            control = control_of(server)
+            self.assertEqual(system_call(control, "getpid"), control)
+            self.assertEqual(system_call(control, "open", b"/etc/passwd", os.O_RDONLY),
+                             -errno.EACCES)
+            for call in (("execve", b"/bin/true", 0, 0), ("fork",),
+                         ("socket", socket.AF_INET, socket.SOCK_STREAM, 0),
+                         ("kill", server.process.pid, signal.SIGTERM)):
+                control = control_of(server)
+                self.assertIsNone(system_call(control, *call), call[0])
+                until(lambda: server.children("control") not in ([], [control]))
+                self.assertEqual(len(status_of(server)["workers"]), 1)
+            said = [line for line in server.lines if "signal 31 (Bad system call)" in line]
+            self.assertEqual(len(said), 4)
 
     def test_a_drain_ends_it_last(self):
         options = ("--workers", "1", "--cpu-ms", "3600000", "--wall-ms", "3600000", "--drain-ms",
