@@ -125,26 +125,35 @@ static void tally_window(struct breaker_tally *tally, const struct scoreboard_bu
     }
 }
 
-void server_breaker_tally(struct scoreboard *board, u32 route, u32 version,
-                          const struct config_limits *limits, u64 now, struct breaker_tally *out)
+void server_breaker_tally(const struct breaker_view *view, u64 now, struct breaker_tally *out)
 {
+    const struct config_limits *limits = &view->plan->routes[view->route].limits;
+    u32 route_count = view->plan->route_count;
     u64 index = now / bucket_ns(limits);
-    u64 closed_ns = board_get(&scoreboard_breaker(board, route, version)->closed_at_ns);
+    u64 closed_ns =
+        board_get(&scoreboard_breaker(view->board, view->route, view->version)->closed_at_ns);
     u64 from = index < SCOREBOARD_BUCKETS ? 0 : index - SCOREBOARD_BUCKETS + 1;
     if (closed_ns > 0)
         from = max_u64(from, closed_ns / bucket_ns(limits) + 1);
     *out = (struct breaker_tally){0};
-    for (u32 i = 0; i < board->worker_count; i++)
-        tally_window(out, scoreboard_route(board, i, route)->windows[version], from, index);
+    for (u32 i = 0; i < view->worker_count; i++)
+        tally_window(
+            out, scoreboard_route(view->board, route_count, i, view->route)->windows[view->version],
+            from, index);
 }
 
 static bool should_open(const struct worker *w, const struct server_attempt *attempt, u64 now)
 {
     struct breaker_tally tally;
     const struct config_limits *limits = &attempt->route->plan->limits;
-    u32 route = (u32)(attempt->route - w->table.routes);
-    u32 version = (u32)(attempt->version - attempt->route->versions);
-    server_breaker_tally(w->config->board, route, version, limits, now, &tally);
+    const struct breaker_view view = {
+        .board = w->config->board,
+        .plan = w->plan,
+        .worker_count = w->config->worker_count,
+        .route = (u32)(attempt->route - w->table.routes),
+        .version = (u32)(attempt->version - attempt->route->versions),
+    };
+    server_breaker_tally(&view, now, &tally);
     u64 failures = tally.other + (tally.client_count >= CLIENTS_MIN ? tally.input : 0);
     return failures >= limits->breaker_failures &&
            failures >= tally.good + tally.input + tally.other - failures;

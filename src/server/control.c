@@ -201,6 +201,7 @@ static void answer(struct client *c, const struct page *page, bool is_head)
     const struct server_control_config *config = c->control->config;
     const struct server_status status = {.plan = &config->plan,
                                          .board = config->board,
+                                         .worker_count = config->worker_count,
                                          .url = config->url,
                                          .now_ns = clock_monotonic_ns()};
     struct buf body;

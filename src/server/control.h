@@ -67,6 +67,7 @@ struct server_control_config {
     const char *url; /* where the server listens */
     struct server_plan plan;
     struct scoreboard *board; /* mapped for reading */
+    u32 worker_count;
 };
 
 /* Jails itself, and serves until SIGTERM. errors: ERR_SYSTEM: why it could not start. */

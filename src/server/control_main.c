@@ -63,8 +63,7 @@ static bool map_board(int fd, struct server_control_config *config, struct err *
         return err_sys(err, "cannot map the scoreboard");
     if (board->supervisor_pid != (u64)getppid())
         return err_set(err, ERR_SYSTEM, ERR_NO_AT, "the supervisor has gone");
-    CHECK(board->route_count == config->plan.route_count &&
-          len >= scoreboard_size(board->worker_count, board->route_count));
+    CHECK(scoreboard_fits(board, len, config->plan.route_count, &config->worker_count));
     config->board = board;
     return true;
 }

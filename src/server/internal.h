@@ -309,8 +309,13 @@ struct breaker_tally {
     u64 good, input, other;
     u32 clients[BREAKER_CLIENTS_SEEN], client_count;
 };
-void server_breaker_tally(struct scoreboard *board, u32 route, u32 version,
-                          const struct config_limits *limits, u64 now, struct breaker_tally *out);
+/* Of which version, and where. */
+struct breaker_view {
+    struct scoreboard *board;
+    const struct server_plan *plan;
+    u32 worker_count, route, version;
+};
+void server_breaker_tally(const struct breaker_view *view, u64 now, struct breaker_tally *out);
 
 /* ---- fallback.c ---- */
 

@@ -56,6 +56,7 @@ struct place {
     struct scoreboard *board;
     const char *url;
     u64 now_ns;
+    u32 worker_count;
     const struct scoreboard_worker *worker;
     const struct server_route *route_plan;
     const struct scoreboard_route *route; /* of one worker */
@@ -87,8 +88,12 @@ static u64 breaker_state(const struct place *at)
 static struct breaker_tally tally(const struct place *at)
 {
     struct breaker_tally tally;
-    server_breaker_tally(at->board, at->route_index, at->version, &at->route_plan->limits,
-                         at->now_ns, &tally);
+    const struct breaker_view view = {.board = at->board,
+                                      .plan = at->plan,
+                                      .worker_count = at->worker_count,
+                                      .route = at->route_index,
+                                      .version = at->version};
+    server_breaker_tally(&view, at->now_ns, &tally);
     return tally;
 }
 
@@ -123,7 +128,11 @@ static const char *find_fact(enum fact fact, const struct place *at)
 static struct place place_of(const struct server_status *s, enum scope scope, u32 index,
                              u32 version)
 {
-    struct place at = {.plan = s->plan, .board = s->board, .url = s->url, .now_ns = s->now_ns};
+    struct place at = {.plan = s->plan,
+                       .board = s->board,
+                       .url = s->url,
+                       .now_ns = s->now_ns,
+                       .worker_count = s->worker_count};
     if (scope == WORKER)
         at.worker = &s->board->workers[index];
     if (scope == ROUTE || scope == VERSION) {
@@ -139,8 +148,8 @@ static struct place place_of(const struct server_status *s, enum scope scope, u3
 static u64 route_value(const struct server_status *s, enum server_metric metric, struct place *at)
 {
     u64 sum = 0, count = 0;
-    for (u32 i = 0; i < s->board->worker_count; i++) {
-        at->route = scoreboard_route(s->board, i, at->route_index);
+    for (u32 i = 0; i < s->worker_count; i++) {
+        at->route = scoreboard_route(s->board, s->plan->route_count, i, at->route_index);
         u64 value = find_value(metric, at);
         sum += value;
         count += value != 0;
@@ -261,7 +270,7 @@ static void add_totals(const struct server_status *s, struct buf *out)
         u64 sum = 0;
         if (rows[i].scope != WORKER || rows[i].sum != SUM)
             continue;
-        for (u32 worker = 0; worker < s->board->worker_count; worker++)
+        for (u32 worker = 0; worker < s->worker_count; worker++)
             sum += server_status_value(s, (enum server_metric)i, worker, 0);
         add_key(out, rows[i].key);
         add_number(out, rows[i].unit, sum);
@@ -276,7 +285,7 @@ void server_status_json(const struct server_status *s, struct buf *out)
     add_totals(s, out);
     add_key(out, "workers");
     buf_add_byte(out, '[');
-    for (u32 i = 0; i < s->board->worker_count; i++) {
+    for (u32 i = 0; i < s->worker_count; i++) {
         buf_add_format(out, "%s{\"worker\":%u", i == 0 ? "" : ",", i);
         add_members(s, WORKER, i, 0, out);
         buf_add_byte(out, '}');
@@ -362,9 +371,7 @@ static void add_sample(const struct server_status *s, enum server_metric metric,
 static void add_samples(const struct server_status *s, enum server_metric metric, struct buf *out)
 {
     enum scope scope = rows[metric].scope;
-    u64 count = scope == SERVER   ? 1
-                : scope == WORKER ? s->board->worker_count
-                                  : s->plan->route_count;
+    u64 count = scope == SERVER ? 1 : scope == WORKER ? s->worker_count : s->plan->route_count;
     for (u32 i = 0; i < count && buf_ok(out); i++)
         for (u32 version = 0; version < (scope == VERSION ? SERVER_VERSIONS : 1); version++)
             if (scope != VERSION || has_version(s, i, version))

@@ -11,6 +11,7 @@
 struct server_status {
     const struct server_plan *plan;
     struct scoreboard *board;
+    u32 worker_count;
     const char *url; /* where it listens */
     u64 now_ns;      /* of the monotonic clock */
 };

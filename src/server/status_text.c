@@ -91,7 +91,7 @@ void server_status_text(const struct server_status *s, struct buf *out)
     add_duration(out, server_status_value(s, STATUS_SERVER_uptime_s, 0, 0));
     buf_add_text(out, "\n\nworker  state    process   open running   requests   traps deadlines "
                       "refused  for\n");
-    for (u32 i = 0; i < s->board->worker_count; i++)
+    for (u32 i = 0; i < s->worker_count; i++)
         add_worker(s, i, out);
     buf_add_text(out, "\n  requests   traps deadlines fallbacks  errors refused waiting  route\n");
     for (u32 i = 0; i < s->plan->route_count && buf_ok(out); i++)

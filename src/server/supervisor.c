@@ -153,8 +153,8 @@ static void clear_gauges(struct supervisor *s, u32 index)
     board_set(&block->heartbeat_ns, 0);
     board_set(&block->connections, 0);
     board_set(&block->in_flight, 0);
-    for (u32 i = 0; i < s->board->route_count; i++) {
-        struct scoreboard_route *route = scoreboard_route(s->board, index, i);
+    for (u32 i = 0; i < s->plan.route_count; i++) {
+        struct scoreboard_route *route = scoreboard_route(s->board, s->plan.route_count, index, i);
         board_set(&route->running, 0);
         board_set(&route->waiting, 0);
     }
@@ -386,7 +386,6 @@ static bool open_board(struct supervisor *s, struct err *err)
     s->board->started_ns = clock_monotonic_ns();
     s->board->started_unix_ns = clock_unix_ns();
     s->board->worker_count = s->child_count;
-    s->board->route_count = s->plan.route_count;
     return true;
 }
 

@@ -36,8 +36,8 @@ static bool map_board(struct server_worker_config *config, struct err *err)
     fd_close(&fd);
     if (board->supervisor_pid != (u64)getppid())
         return err_set(err, ERR_SYSTEM, ERR_NO_AT, "the supervisor has gone");
-    CHECK(config->index < board->worker_count &&
-          len >= scoreboard_size(board->worker_count, board->route_count));
+    CHECK(scoreboard_fits(board, len, config->plan.route_count, &config->worker_count) &&
+          config->index < config->worker_count);
     config->board = board;
     return true;
 }

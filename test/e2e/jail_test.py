@@ -187,14 +187,15 @@ class Pages(Folder):
         self.assertEqual(sampler.found, [])
         for kind in ("serve", "worker", "helper", "control", "weirc"):
             self.assertGreater(sampler.seen.get(kind, 0), 0, sampler.seen)
-        self.assertGreaterEqual(len(statuses), 2 + 5 + 1)  # threads of workers, of a helper, control
+        self.assertGreaterEqual(len(statuses), 2 + 5 + 1)  # threads: workers, a helper, control
         for status in statuses:
             self.assertIn("\nNoNewPrivs:\t1\n", status)
             self.assertIn("\nSeccomp:\t2\n", status)
 
     def statuses(self, server):
         """Of all threads of workers, helpers and the control process."""
-        pids = [pid for kind in ("worker", "helper", "control") for pid in server.children(kind)]
+        kinds = ("worker", "helper", "control")
+        pids = [pid for kind in kinds for pid in server.children(kind)]
         texts = []
         for path in [path for pid in pids for path in glob.glob(f"/proc/{pid}/task/*/status")]:
             with open(path, encoding="utf-8") as file:

@@ -73,9 +73,9 @@ static void fill_breakers(struct scoreboard *board)
     board_set(&half_open->open_until_ns, NOW - 1);
     board_set(&half_open->opened, 1);
     /* Buckets of one second: the window is (990, 1000]. */
-    fill_window(&scoreboard_route(board, 0, 0)->windows[0][0], 1000, 5, 1, 2, 77);
-    fill_window(&scoreboard_route(board, 1, 0)->windows[0][1], 991, 3, 1, 0, 78);
-    fill_window(&scoreboard_route(board, 2, 0)->windows[0][2], 990, 100, 100, 100, 79);
+    fill_window(&scoreboard_route(board, ROUTES, 0, 0)->windows[0][0], 1000, 5, 1, 2, 77);
+    fill_window(&scoreboard_route(board, ROUTES, 1, 0)->windows[0][1], 991, 3, 1, 0, 78);
+    fill_window(&scoreboard_route(board, ROUTES, 2, 0)->windows[0][2], 990, 100, 100, 100, 79);
 }
 
 static int set_up(void **state)
@@ -87,8 +87,6 @@ static int set_up(void **state)
     t->board->supervisor_pid = 500;
     t->board->started_ns = NOW - 370 * S;
     t->board->started_unix_ns = 1799999630 * S;
-    t->board->worker_count = WORKERS;
-    t->board->route_count = ROUTES;
     for (u32 i = 0; i < ROUTES; i++)
         t->routes[i] = (struct server_route){
             .name = i == 0   ? "a"
@@ -102,13 +100,16 @@ static int set_up(void **state)
         };
     t->plan = (struct server_plan){
         .modules = modules, .module_count = 2, .routes = t->routes, .route_count = ROUTES};
-    t->status = (struct server_status){
-        .plan = &t->plan, .board = t->board, .url = "http://127.0.0.1:8080", .now_ns = NOW};
+    t->status = (struct server_status){.plan = &t->plan,
+                                       .board = t->board,
+                                       .worker_count = WORKERS,
+                                       .url = "http://127.0.0.1:8080",
+                                       .now_ns = NOW};
     fill_workers(t->board);
-    fill_route(scoreboard_route(t->board, 0, 0), 1);
-    fill_route(scoreboard_route(t->board, 2, 0), 100);
-    board_set(&scoreboard_route(t->board, 0, 0)->service_ns, 2000);
-    board_set(&scoreboard_route(t->board, 2, 0)->service_ns, 4000);
+    fill_route(scoreboard_route(t->board, ROUTES, 0, 0), 1);
+    fill_route(scoreboard_route(t->board, ROUTES, 2, 0), 100);
+    board_set(&scoreboard_route(t->board, ROUTES, 0, 0)->service_ns, 2000);
+    board_set(&scoreboard_route(t->board, ROUTES, 2, 0)->service_ns, 4000);
     fill_breakers(t->board);
     buf_init(&t->out, OUT_MAX);
     *state = t;
