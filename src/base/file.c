@@ -106,6 +106,11 @@ u64 clock_monotonic_ns(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+u64 clock_unix_ns(void)
+{
+    return read_clock(CLOCK_REALTIME);
+}
+
 u64 clock_thread_cpu_ns(void)
 {
     return read_clock(CLOCK_THREAD_CPUTIME_ID);

@@ -32,4 +32,5 @@ MUST_CHECK bool file_map_fd(int fd, u64 max_bytes, const char *what, struct file
 void file_unmap(struct file_view *view); /* accepts the empty view */
 
 u64 clock_monotonic_ns(void);
+u64 clock_unix_ns(void);       /* real-time clock */
 u64 clock_thread_cpu_ns(void); /* processor time of this thread; a system call */

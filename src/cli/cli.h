@@ -25,6 +25,7 @@ struct cli_options {
     const char *log, *log_path;         /* NULL: nothing is said */
     const char *snapshot_text;          /* likewise */
     enum server_snapshot_mode snapshot;
+    const char *control_path;
     char **rest; /* arguments that are no options, in order */
     int rest_count;
     bool json;            /* facts for programs */

@@ -2,6 +2,7 @@
  * cli/main.c -- weir: find the command, run it.
  */
 #include "cli/internal.h"
+#include "server/control.h"
 #include "server/worker.h"
 #include "wasi/wasi.h"
 #include <fcntl.h>
@@ -37,6 +38,8 @@ int main(int argc, char **argv)
     int skip = argc < 2 ? 0 : 1;
     if (strcmp(name, "worker") == 0) /* started by the supervisor only */
         return server_worker_main(argc, argv);
+    if (strcmp(name, "control") == 0) /* likewise */
+        return server_control_main(argc, argv);
     if (strcmp(name, "initialise") == 0) /* started by serve, inspect and check only */
         return server_initialiser_main(argc, argv);
     if (strcmp(name, "helper") == 0) /* started by the supervisor or `weir run` only */

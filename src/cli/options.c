@@ -69,6 +69,8 @@ static bool take_option(struct cli_options *o, const char *name, const char *val
         return read_log(value, &o->log, err);
     else if (strcmp(name, "snapshot") == 0)
         return read_snapshot(value, o, err);
+    else if (strcmp(name, "control") == 0)
+        o->control_path = value;
     else if (strcmp(name, "strict-traps") == 0)
         o->compile.strict_traps = true;
     else if (strcmp(name, "json") == 0)

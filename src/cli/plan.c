@@ -94,6 +94,8 @@ bool cli_config_read(const struct cli_options *options, struct arena *arena, str
         out->log_path = options->log_path;
     if (options->snapshot_text != NULL)
         out->snapshot = options->snapshot_text;
+    if (options->control_path != NULL)
+        out->control = options->control_path;
     return true;
 }
 

@@ -77,6 +77,7 @@ struct config {
     u64 workers; /* 0: one per core */
     const char *log, *log_path;
     const char *snapshot;          /* auto, always or never */
+    const char *control;           /* path of its socket, "none", or NULL */
     struct config_texts dirs, env; /* "HOST::GUEST", "NAME=VALUE" */
     struct config_limits limits;
     struct config_module *modules;

@@ -18,6 +18,7 @@ enum config_shape {
     CONFIG_COUNT,
     CONFIG_TEXT,
     CONFIG_FILE,
+    CONFIG_FILE_OR_NONE,
     CONFIG_TEXTS,
     CONFIG_DIRS,
     CONFIG_VARIABLES

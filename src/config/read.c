@@ -92,6 +92,15 @@ static bool read_file_name(struct reading *r, const struct toml_entry *at, const
     return true;
 }
 
+static bool read_file_or_none(struct reading *r, const struct toml_entry *at, const char **out)
+{
+    if (at->value.kind == TOML_TEXT && strcmp(at->value.text, "none") == 0) {
+        *out = at->value.text;
+        return true;
+    }
+    return read_file_name(r, at, out);
+}
+
 static bool read_texts(struct reading *r, const struct toml_entry *at, struct config_texts *out)
 {
     if (at->value.kind != TOML_ARRAY || at->value.count > LIST_MAX)
@@ -209,6 +218,7 @@ static bool read_key(struct reading *r, const struct toml_entry *entry, enum con
     case CONFIG_COUNT: return read_number(r, entry, row, field);
     case CONFIG_TEXT: return read_text(r, entry, field);
     case CONFIG_FILE: return read_file_name(r, entry, field);
+    case CONFIG_FILE_OR_NONE: return read_file_or_none(r, entry, field);
     case CONFIG_TEXTS: return read_texts(r, entry, field);
     case CONFIG_DIRS: return read_dirs(r, entry, field);
     case CONFIG_VARIABLES: return read_variables(r, entry, field);

@@ -75,6 +75,12 @@ out:
     return ok;
 }
 
+int proc_fd_inherited(size_t index)
+{
+    int fd = PROC_FD_FIRST + (int)index;
+    return fcntl(fd, F_GETFD) < 0 ? -1 : fd;
+}
+
 bool proc_sibling_path(const char *name, char *out, size_t out_len, struct err *err)
 {
     char self[PATH_MAX];

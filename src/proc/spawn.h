@@ -17,6 +17,9 @@
 MUST_CHECK bool proc_spawn(const char *path, char *const argv[], const int *fds, size_t fd_count,
                            pid_t *out, struct err *err);
 
+/* In the child: descriptor fds[index] of its parent, or -1 if it was not given. */
+int proc_fd_inherited(size_t index);
+
 /* The path of a program that is installed beside the running one ("weirc"). */
 MUST_CHECK bool proc_sibling_path(const char *name, char *out, size_t out_len, struct err *err);
 

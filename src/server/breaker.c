@@ -13,7 +13,6 @@
 #define CLIENTS_MIN   3
 #define BACKOFF_MAX   5                 /* doublings of the time that a breaker stays open */
 #define PROBE_LATE_NS ((u64)1000000000) /* beyond its wall clock, a probe is given up */
-#define CLIENTS_SEEN  16                /* different ones that are told apart */
 
 bool server_breaker_is_open(const struct served_version *version, u64 now)
 {
@@ -44,9 +43,9 @@ bool server_breaker_admit(struct server_attempt *attempt, u64 now)
 
 /* ---- counting ---- */
 
-static u64 bucket_ns(const struct served_route *route)
+static u64 bucket_ns(const struct config_limits *limits)
 {
-    return max_u64(route->plan->limits.breaker_window_ns / SCOREBOARD_BUCKETS, 1);
+    return max_u64(limits->breaker_window_ns / SCOREBOARD_BUCKETS, 1);
 }
 
 static u32 get(const _Atomic u32 *count)
@@ -101,22 +100,17 @@ static u32 client_hash(const char *client)
 
 /* ---- deciding ---- */
 
-struct tally {
-    u64 good, input, other;
-    u32 clients[CLIENTS_SEEN], client_count;
-};
-
-static void tally_client(struct tally *tally, u32 client)
+static void tally_client(struct breaker_tally *tally, u32 client)
 {
     for (u32 i = 0; i < tally->client_count; i++)
         if (tally->clients[i] == client)
             return;
-    if (client != 0 && tally->client_count < CLIENTS_SEEN)
+    if (client != 0 && tally->client_count < BREAKER_CLIENTS_SEEN)
         tally->clients[tally->client_count++] = client;
 }
 
-static void tally_window(struct tally *tally, const struct scoreboard_bucket *window, u64 from,
-                         u64 to)
+static void tally_window(struct breaker_tally *tally, const struct scoreboard_bucket *window,
+                         u64 from, u64 to)
 {
     for (u32 i = 0; i < SCOREBOARD_BUCKETS; i++) {
         const struct scoreboard_bucket *bucket = &window[i];
@@ -131,20 +125,37 @@ static void tally_window(struct tally *tally, const struct scoreboard_bucket *wi
     }
 }
 
-static bool should_open(const struct worker *w, const struct server_attempt *attempt, u64 index)
+void server_breaker_tally(const struct breaker_view *view, u64 now, struct breaker_tally *out)
 {
-    struct tally tally = {0};
-    struct scoreboard *board = w->config->board;
-    u32 route = (u32)(attempt->route - w->table.routes);
-    u32 version = (u32)(attempt->version - attempt->route->versions);
-    u64 closed_ns = board_get(&attempt->version->breaker->closed_at_ns);
+    const struct config_limits *limits = &view->plan->routes[view->route].limits;
+    u32 route_count = view->plan->route_count;
+    u64 index = now / bucket_ns(limits);
+    u64 closed_ns =
+        board_get(&scoreboard_breaker(view->board, view->route, view->version)->closed_at_ns);
     u64 from = index < SCOREBOARD_BUCKETS ? 0 : index - SCOREBOARD_BUCKETS + 1;
     if (closed_ns > 0)
-        from = max_u64(from, closed_ns / bucket_ns(attempt->route) + 1);
-    for (u32 i = 0; i < board->worker_count; i++)
-        tally_window(&tally, scoreboard_route(board, i, route)->windows[version], from, index);
+        from = max_u64(from, closed_ns / bucket_ns(limits) + 1);
+    *out = (struct breaker_tally){0};
+    for (u32 i = 0; i < view->worker_count; i++)
+        tally_window(
+            out, scoreboard_route(view->board, route_count, i, view->route)->windows[view->version],
+            from, index);
+}
+
+static bool should_open(const struct worker *w, const struct server_attempt *attempt, u64 now)
+{
+    struct breaker_tally tally;
+    const struct config_limits *limits = &attempt->route->plan->limits;
+    const struct breaker_view view = {
+        .board = w->config->board,
+        .plan = w->plan,
+        .worker_count = w->config->worker_count,
+        .route = (u32)(attempt->route - w->table.routes),
+        .version = (u32)(attempt->version - attempt->route->versions),
+    };
+    server_breaker_tally(&view, now, &tally);
     u64 failures = tally.other + (tally.client_count >= CLIENTS_MIN ? tally.input : 0);
-    return failures >= attempt->route->plan->limits.breaker_failures &&
+    return failures >= limits->breaker_failures &&
            failures >= tally.good + tally.input + tally.other - failures;
 }
 
@@ -178,14 +189,15 @@ static void end_probe(struct server_attempt *attempt, enum breaker_outcome outco
 void server_breaker_tell(struct worker *w, struct server_attempt *attempt,
                          enum breaker_outcome outcome, const char *client)
 {
-    u64 now = loop_now_ns(w->loop), index = now / bucket_ns(attempt->route);
+    u64 now = loop_now_ns(w->loop);
     if (attempt->is_probe) {
         end_probe(attempt, outcome, now);
         return;
     }
     if (outcome == BREAKER_NEUTRAL)
         return;
-    struct scoreboard_bucket *bucket = bucket_now(attempt->version, index);
+    struct scoreboard_bucket *bucket =
+        bucket_now(attempt->version, now / bucket_ns(&attempt->route->plan->limits));
     if (outcome == BREAKER_GOOD) {
         add(&bucket->good);
         return;
@@ -194,6 +206,6 @@ void server_breaker_tell(struct worker *w, struct server_attempt *attempt,
         remember_client(bucket, client_hash(client));
     add(outcome == BREAKER_INPUT ? &bucket->input : &bucket->other);
     struct scoreboard_breaker *breaker = attempt->version->breaker;
-    if (board_get(&breaker->open_until_ns) == 0 && should_open(w, attempt, index))
+    if (board_get(&breaker->open_until_ns) == 0 && should_open(w, attempt, now))
         open_for(breaker, now, attempt->route->plan->limits.breaker_open_ns);
 }

@@ -303,6 +303,20 @@ bool server_breaker_admit(struct server_attempt *attempt, u64 now);
 void server_breaker_tell(struct worker *worker, struct server_attempt *attempt,
                          enum breaker_outcome outcome, const char *client);
 
+/* What all workers have met of a version in the breaker's window that ends now. */
+#define BREAKER_CLIENTS_SEEN 16 /* different ones that are told apart */
+struct breaker_tally {
+    u64 good, input, other;
+    u32 clients[BREAKER_CLIENTS_SEEN], client_count;
+};
+/* Of which version, and where. */
+struct breaker_view {
+    struct scoreboard *board;
+    const struct server_plan *plan;
+    u32 worker_count, route, version;
+};
+void server_breaker_tally(const struct breaker_view *view, u64 now, struct breaker_tally *out);
+
 /* ---- fallback.c ---- */
 
 /* An attempt has failed, or could not be made, and nothing of an answer has left: does what the

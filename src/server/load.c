@@ -72,7 +72,8 @@ static bool make_route(struct worker *w, u32 index, struct err *err)
 {
     struct served_route *route = &w->table.routes[index];
     const struct server_route *plan = route->plan = &w->plan->routes[index];
-    route->board = scoreboard_route(w->config->board, w->config->index, index);
+    route->board =
+        scoreboard_route(w->config->board, w->plan->route_count, w->config->index, index);
     route->module = &w->modules[plan->module];
     for (u32 i = 0; i < plan->fallback_count; i++) {
         enum config_fallback_kind kind = plan->fallbacks[i].kind;
@@ -150,15 +151,14 @@ static struct scoreboard *make_board(const struct server_plan *plan, struct err 
         return NULL;
     }
     memset(board, 0, len);
-    board->worker_count = 1;
-    board->route_count = plan->route_count;
     return board;
 }
 
 bool server_plan_check(const struct server_plan *plan, bool *are_programs, struct err *err)
 {
     const struct rt_options engine = {0};
-    struct server_worker_config config = {.plan = *plan, .board = make_board(plan, err)};
+    struct server_worker_config config = {
+        .plan = *plan, .board = make_board(plan, err), .worker_count = 1};
     struct worker *w = check_alloc(sizeof *w);
     w->config = &config;
     w->plan = plan;

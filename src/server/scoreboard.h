@@ -6,6 +6,9 @@
  *   struct scoreboard_breaker         per route and version; any worker writes
  *   struct scoreboard_route           per worker and route; that worker writes
  *
+ * A worker that was taken over may write all of it, so nobody takes from it where to look or how
+ * far: how many workers and routes there are is known otherwise, and the header read once.
+ *
  * All accesses are relaxed atomics; readers add up. Counters go on when a worker is started again,
  * so that sums never fall. Processes of one server are always the same program: no version.
  */
@@ -76,7 +79,8 @@ struct scoreboard_route {
 
 struct scoreboard {
     u64 supervisor_pid, started_ns;
-    u64 worker_count, route_count;
+    u64 started_unix_ns; /* the same moment on the real-time clock */
+    u64 worker_count;
     u64 spare[12];
     struct scoreboard_worker workers[SCOREBOARD_WORKERS_MAX];
 };
@@ -105,11 +109,21 @@ static inline struct scoreboard_breaker *scoreboard_breaker(struct scoreboard *b
     return (struct scoreboard_breaker *)(void *)at + (size_t)route * SERVER_VERSIONS + version;
 }
 
-static inline struct scoreboard_route *scoreboard_route(struct scoreboard *board, u32 worker,
-                                                        u32 route)
+static inline struct scoreboard_route *scoreboard_route(struct scoreboard *board, u64 route_count,
+                                                        u32 worker, u32 route)
 {
-    u8 *at = (u8 *)board + scoreboard_routes_at(board->route_count);
-    return (struct scoreboard_route *)(void *)at + worker * board->route_count + route;
+    u8 *at = (u8 *)board + scoreboard_routes_at(route_count);
+    return (struct scoreboard_route *)(void *)at + worker * route_count + route;
+}
+
+/* Reads from the header how many workers there are. False: the board has another size. */
+MUST_CHECK static inline bool scoreboard_fits(const struct scoreboard *board, size_t len,
+                                              u64 route_count, u32 *worker_count)
+{
+    u64 count = *(const volatile u64 *)&board->worker_count;
+    *worker_count = (u32)count;
+    return len >= sizeof *board && count <= SCOREBOARD_WORKERS_MAX &&
+           len >= scoreboard_size(count, route_count);
 }
 
 static inline void board_add(_Atomic u64 *counter, u64 delta)

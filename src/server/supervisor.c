@@ -6,6 +6,7 @@
 #include "proc/spawn.h"
 #include "server/activation.h"
 #include "server/artifacts.h"
+#include "server/control.h"
 #include "server/lifeline.h"
 #include "server/worker_args.h"
 #include <errno.h>
@@ -48,6 +49,10 @@ struct supervisor {
     int listener, signals, board_fd, log_fd, plan_fd, snapshots_fd;
     struct scoreboard *board;
     size_t board_len;
+    struct child control; /* kept alive while it has a socket */
+    struct server_control_socket control_socket;
+    int control_board_fd, control_plan_fd;
+    bool control_was_told; /* to end */
     char url[HOST_MAX + 32];
     bool wants_stop; /* asked to stop before the first worker was ready */
     bool draining;
@@ -148,8 +153,8 @@ static void clear_gauges(struct supervisor *s, u32 index)
     board_set(&block->heartbeat_ns, 0);
     board_set(&block->connections, 0);
     board_set(&block->in_flight, 0);
-    for (u32 i = 0; i < s->board->route_count; i++) {
-        struct scoreboard_route *route = scoreboard_route(s->board, index, i);
+    for (u32 i = 0; i < s->plan.route_count; i++) {
+        struct scoreboard_route *route = scoreboard_route(s->board, s->plan.route_count, index, i);
         board_set(&route->running, 0);
         board_set(&route->waiting, 0);
     }
@@ -193,7 +198,6 @@ static bool start_worker(struct supervisor *s, u32 index, int ready_fd, struct e
     };
     arena_reset(&s->arena);
     char **argv = worker_args_make(&s->arena, index, ready_fd >= 0 ? s->url : NULL);
-    clear_gauges(s, index);
     child->started_ns = clock_monotonic_ns();
     bool ok = proc_spawn(NULL, argv, fds, WORKER_FDS, &child->pid, err);
     fd_close(&lifeline_fd);
@@ -217,10 +221,24 @@ static bool ended_as_asked(int status)
     return WIFEXITED(status) ? WEXITSTATUS(status) == 0 : WTERMSIG(status) == SIGTERM;
 }
 
+static void reap_control(struct supervisor *s, pid_t pid, int status)
+{
+    char text[64];
+    if (s->control.pid != pid)
+        return;
+    plan_restart(&s->control);
+    if (s->draining && ended_as_asked(status))
+        return;
+    proc_status_text(status, text, sizeof text);
+    fprintf(stderr, "weir: control (process %d) ended: %s%s\n", (int)pid, text,
+            s->draining ? "" : "; starting another");
+}
+
 static void reap(struct supervisor *s)
 {
     int status;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+        reap_control(s, pid, status);
         for (u32 i = 0; i < s->child_count; i++) {
             struct child *child = &s->children[i];
             if (server_lifeline_reap(&child->lifeline, i, pid, status))
@@ -228,6 +246,7 @@ static void reap(struct supervisor *s)
             if (child->pid != pid)
                 continue;
             plan_restart(child);
+            clear_gauges(s, i);
             if (s->draining && ended_as_asked(status))
                 continue;
             char text[64];
@@ -238,9 +257,35 @@ static void reap(struct supervisor *s)
     }
 }
 
+/* When the control process is to be started; UINT64_MAX: it runs, or is not wanted. */
+static u64 control_start_ns(const struct supervisor *s)
+{
+    bool is_wanted = s->control_socket.fd >= 0 && s->control.pid == 0;
+    return is_wanted ? s->control.start_at_ns : UINT64_MAX;
+}
+
+static void start_control(struct supervisor *s)
+{
+    struct err err = {0};
+    int fds[CONTROL_FDS] = {
+        [CONTROL_FD_LISTENER] = s->control_socket.fd,
+        [CONTROL_FD_BOARD] = s->control_board_fd,
+        [CONTROL_FD_PLAN] = s->control_plan_fd,
+    };
+    char *argv[] = {"weir", "control", s->url, NULL};
+    s->control.started_ns = clock_monotonic_ns();
+    if (proc_spawn(NULL, argv, fds, CONTROL_FDS, &s->control.pid, &err))
+        return;
+    fprintf(stderr, "weir: control: %s\n", err.text);
+    s->control.pid = 0;
+    s->control.start_at_ns = s->control.started_ns + FAILED_START_NS;
+}
+
 static void restart_due(struct supervisor *s)
 {
     u64 now = clock_monotonic_ns();
+    if (control_start_ns(s) <= now)
+        start_control(s);
     for (u32 i = 0; i < s->child_count; i++) {
         struct err err = {0};
         struct child *child = &s->children[i];
@@ -259,6 +304,8 @@ static void signal_all(const struct supervisor *s, int number)
     for (u32 i = 0; i < s->child_count; i++)
         if (s->children[i].pid > 0)
             kill(s->children[i].pid, number);
+    if (number == SIGKILL && s->control.pid > 0) /* otherwise it ends last */
+        kill(s->control.pid, number);
 }
 
 /* ---- the first worker ---- */
@@ -337,9 +384,31 @@ static bool open_board(struct supervisor *s, struct err *err)
     s->board = at;
     s->board->supervisor_pid = (u64)getpid();
     s->board->started_ns = clock_monotonic_ns();
+    s->board->started_unix_ns = clock_unix_ns();
     s->board->worker_count = s->child_count;
-    s->board->route_count = s->plan.route_count;
     return true;
+}
+
+/* A control socket that was asked for is an error if it cannot be made, the usual one a warning. */
+static bool open_control(struct supervisor *s, struct err *err)
+{
+    const char *path = s->options->control_path;
+    struct err why = {0};
+    char name[16]; /* of a server without a port */
+    if (path != NULL && strcmp(path, SERVER_CONTROL_NONE) == 0)
+        return true;
+    const char *colon = strrchr(s->url, ':');
+    snprintf(name, sizeof name, "%d", (int)getpid());
+    if (!server_control_listen(&s->control_socket, path, colon != NULL ? colon + 1 : name,
+                               path != NULL ? err : &why)) {
+        if (why.code != ERR_NONE)
+            fprintf(stderr, "weir: warning: no status: %s; --control PATH makes it elsewhere\n",
+                    why.text);
+        return path == NULL;
+    }
+    s->control_board_fd = server_control_board(s->board_fd, err);
+    s->control_plan_fd = s->control_board_fd < 0 ? -1 : server_control_plan(&s->plan, err);
+    return s->control_plan_fd >= 0;
 }
 
 /* A log file that cannot be opened is an error, a standard output that cannot a warning. */
@@ -422,6 +491,16 @@ static void begin_drain(struct supervisor *s)
     signal_all(s, SIGTERM);
 }
 
+/* The workers have ended. */
+static void end_control(struct supervisor *s)
+{
+    if (s->control_was_told || s->control.pid == 0)
+        return;
+    s->control_was_told = true;
+    s->kill_at_ns = clock_monotonic_ns() + DRAIN_MARGIN_NS;
+    kill(s->control.pid, SIGTERM);
+}
+
 static void take_signals(struct supervisor *s)
 {
     struct signalfd_siginfo info;
@@ -464,7 +543,7 @@ static void end_hung(struct supervisor *s)
 /* Milliseconds until the next planned start or kill; -1: nothing is planned. */
 static int next_wait_ms(const struct supervisor *s)
 {
-    u64 at = s->draining ? s->kill_at_ns : UINT64_MAX, now = clock_monotonic_ns();
+    u64 at = s->draining ? s->kill_at_ns : control_start_ns(s), now = clock_monotonic_ns();
     for (u32 i = 0; i < s->child_count; i++) {
         at = min_u64(at, server_lifeline_due_ns(&s->children[i].lifeline));
         if (s->draining)
@@ -496,7 +575,9 @@ static void wait_for_news(struct supervisor *s)
 static void watch_over(struct supervisor *s)
 {
     reap(s); /* the first worker may have ended while its start was watched */
-    while (!s->draining || any_running(s)) {
+    while (!s->draining || any_running(s) || s->control.pid > 0) {
+        if (s->draining && !any_running(s))
+            end_control(s);
         if (!s->draining) {
             end_hung(s);
             restart_due(s);
@@ -517,7 +598,11 @@ bool server_supervise(const struct server_options *options, struct err *err)
                            .board_fd = -1,
                            .log_fd = -1,
                            .plan_fd = -1,
-                           .snapshots_fd = -1};
+                           .snapshots_fd = -1,
+                           .control = {.lifeline = {.sock = -1}},
+                           .control_socket = {.fd = -1},
+                           .control_board_fd = -1,
+                           .control_plan_fd = -1};
     proc_forbid_new_code();
     arena_init(&s.arena, 64 * MIB);
     s.child_count = options->workers > 0 ? options->workers : core_count();
@@ -527,7 +612,8 @@ bool server_supervise(const struct server_options *options, struct err *err)
         s.children[i].lifeline.sock = -1;
     s.plan = *options->plan;
     bool ok = open_log(&s, err) && initialise(&s, err) && open_listener(&s, err) &&
-              open_board(&s, err) && open_signals(&s, err) && start_first(&s, err);
+              open_board(&s, err) && open_control(&s, err) && open_signals(&s, err) &&
+              start_first(&s, err);
     if (ok)
         server_activation_notify("READY=1");
     if (ok && s.wants_stop)
@@ -536,6 +622,9 @@ bool server_supervise(const struct server_options *options, struct err *err)
         watch_over(&s);
     for (u32 i = 0; i < s.child_count; i++)
         server_lifeline_close(&s.children[i].lifeline);
+    server_control_unlisten(&s.control_socket);
+    fd_close(&s.control_board_fd);
+    fd_close(&s.control_plan_fd);
     fd_close(&s.listener);
     fd_close(&s.signals);
     fd_close(&s.board_fd);

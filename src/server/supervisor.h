@@ -4,8 +4,8 @@
  * It reads nothing untrusted: snapshots pass through it as bytes. Workers are started by executing
  * this program again, never by a bare fork, so that each has addresses and secrets of its own. A
  * worker that dies is started again at once; one that keeps dying waits longer each time, while the
- * others serve. SIGTERM and SIGINT drain: no new connections, requests in flight finish. A second
- * one ends all.
+ * others serve. The control process is kept alive the same way; it ends last. SIGTERM and SIGINT
+ * drain: no new connections, requests in flight finish. A second one ends all.
  */
 #pragma once
 #include "proc/cache.h"
@@ -14,9 +14,10 @@
 
 /* What `weir serve` was asked for. */
 struct server_options {
-    const char *address;  /* HOST:PORT; port 0: any free one */
-    u32 workers;          /* 0: one per core */
-    const char *log_path; /* NULL: standard output */
+    const char *address;      /* HOST:PORT; port 0: any free one */
+    u32 workers;              /* 0: one per core */
+    const char *log_path;     /* NULL: standard output */
+    const char *control_path; /* of the control socket; NULL: the usual one; or "none" */
     enum server_snapshot_mode snapshot;
     const struct server_plan *plan; /* borrowed */
 };
@@ -24,6 +25,7 @@ struct server_options {
 /* Initialises modules, then serves until told to stop. Modules that are initialised for every
  * request have a line each on standard error; then comes "listening on http://ADDR:PORT", once a
  * worker is ready. Returns true after a clean stop.
- * errors: ERR_USAGE (address), ERR_SYSTEM (cannot listen), or why the first worker could not
+ * errors: ERR_USAGE (address), ERR_SYSTEM, ERR_LIMIT (cannot listen, there or on the control socket
+ * that was asked for), or why the first worker could not
  * start; then nothing was served. */
 MUST_CHECK bool server_supervise(const struct server_options *options, struct err *err);

@@ -19,6 +19,7 @@ struct server_worker_config {
     u32 index;       /* of this worker */
     struct server_plan plan;
     struct scoreboard *board;
+    u32 worker_count; /* all of the server's */
     int log_fd;       /* of server_log_open; -1: no log */
     int snapshots_fd; /* sealed; -1: there are none */
     /* Base URL or NULL: when it serves, prints "listening on URL" as one line to standard error,

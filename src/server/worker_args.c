@@ -2,7 +2,6 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "proc/spawn.h"
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,17 +22,10 @@ char **worker_args_make(struct arena *arena, u32 index, const char *announce)
     return argv;
 }
 
-/* An inherited descriptor, or -1 if it was not given. */
-static int inherited(enum worker_fd which)
-{
-    int fd = PROC_FD_FIRST + (int)which;
-    return fcntl(fd, F_GETFD) < 0 ? -1 : fd;
-}
-
 static bool map_board(struct server_worker_config *config, struct err *err)
 {
     struct stat info;
-    int fd = inherited(WORKER_FD_BOARD);
+    int fd = proc_fd_inherited(WORKER_FD_BOARD);
     if (fd < 0 || fstat(fd, &info) != 0)
         return err_set(err, ERR_USAGE, ERR_NO_AT,
                        "a worker is started by `weir serve`, not by hand");
@@ -44,8 +36,8 @@ static bool map_board(struct server_worker_config *config, struct err *err)
     fd_close(&fd);
     if (board->supervisor_pid != (u64)getppid())
         return err_set(err, ERR_SYSTEM, ERR_NO_AT, "the supervisor has gone");
-    CHECK(config->index < board->worker_count &&
-          len >= scoreboard_size(board->worker_count, board->route_count));
+    CHECK(scoreboard_fits(board, len, config->plan.route_count, &config->worker_count) &&
+          config->index < config->worker_count);
     config->board = board;
     return true;
 }
@@ -53,12 +45,12 @@ static bool map_board(struct server_worker_config *config, struct err *err)
 bool worker_args_read(int argc, char **argv, struct arena *arena,
                       struct server_worker_config *config, struct err *err)
 {
-    *config = (struct server_worker_config){.listener_fd = inherited(WORKER_FD_LISTENER),
-                                            .ready_fd = inherited(WORKER_FD_READY),
-                                            .log_fd = inherited(WORKER_FD_LOG),
-                                            .lifeline_fd = inherited(WORKER_FD_LIFELINE),
-                                            .snapshots_fd = inherited(WORKER_FD_SNAPSHOTS)};
-    int plan_fd = inherited(WORKER_FD_PLAN);
+    *config = (struct server_worker_config){.listener_fd = proc_fd_inherited(WORKER_FD_LISTENER),
+                                            .ready_fd = proc_fd_inherited(WORKER_FD_READY),
+                                            .log_fd = proc_fd_inherited(WORKER_FD_LOG),
+                                            .lifeline_fd = proc_fd_inherited(WORKER_FD_LIFELINE),
+                                            .snapshots_fd = proc_fd_inherited(WORKER_FD_SNAPSHOTS)};
+    int plan_fd = proc_fd_inherited(WORKER_FD_PLAN);
     if (argc < 4 || plan_fd < 0)
         return err_set(err, ERR_USAGE, ERR_NO_AT,
                        "a worker is started by `weir serve`, not by hand");

@@ -23,7 +23,8 @@ class Manager:
         moves = "".join(f" {3 + i}<&{sock.fileno()}" for i, sock in enumerate(self.socks))
         script = (f"LISTEN_PID=$$ LISTEN_FDS={len(self.socks)} exec {WEIR} serve {HELLO} "
                   f"--workers 2 --log none {moves}")
-        environment = dict(os.environ, NOTIFY_SOCKET=self.news.getsockname())
+        environment = dict(os.environ, NOTIFY_SOCKET=self.news.getsockname(),
+                           XDG_RUNTIME_DIR=self.folder.name)
         return subprocess.Popen(["bash", "-c", script], stderr=subprocess.PIPE, env=environment,
                                 pass_fds=[sock.fileno() for sock in self.socks])
 
@@ -81,6 +82,9 @@ class Activation(unittest.TestCase):
             self.assertEqual(manager.hear(), "READY=1")
             with socket.socket(socket.AF_UNIX) as client:
                 self.assertIn(b"\r\n\r\n3\n", call(sock, client))
+            # its control socket, of a server without a port
+            self.assertEqual(os.listdir(os.path.join(manager.folder.name, "weir")),
+                             [f"{server.pid}.sock"])
             server.send_signal(signal.SIGTERM)
             self.assertEqual(server.wait(PATIENCE_S), 0)
             self.assertIn(b"listening on a Unix socket", server.stderr.read())

@@ -17,14 +17,17 @@ PATIENCE_S = 60  # for anything that should happen soon, on however busy a machi
 
 class Server:
     """`weir serve` of some guests, or of a weir.toml. Used as a context: leaving it drains and
-    checks the end."""
+    checks the end. Its control socket is in a folder of its own."""
 
     def __init__(self, *guests, options=(), may_lose_workers=False, stdout=subprocess.DEVNULL):
         self.may_lose_workers = may_lose_workers
         files = [name if name.endswith(".toml") else os.path.join(GUESTS, name + ".wasm")
                  for name in guests]
+        self.folder = tempfile.TemporaryDirectory()
+        self.control = os.path.join(self.folder.name, "control.sock")
         self.process = subprocess.Popen(
-            [os.path.join(BIN, "weir"), "serve", *files, "--addr", "127.0.0.1:0", *options],
+            [os.path.join(BIN, "weir"), "serve", *files, "--addr", "127.0.0.1:0", "--control",
+             self.control, *options],
             stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE)
         self.lines = []
         self.is_listening = threading.Event()
@@ -35,6 +38,7 @@ class Server:
             self.process.wait(PATIENCE_S)
             self.reader.join(PATIENCE_S)
             self.process.stderr.close()
+            self.folder.cleanup()
             raise AssertionError("the server does not start: " + "".join(self.lines))
 
     port = None
@@ -61,12 +65,15 @@ class Server:
         finally:
             self.reader.join(PATIENCE_S)
             self.process.stderr.close()
+            left = os.listdir(self.folder.name)
+            self.folder.cleanup()
         has_lost = any(" ended: " in line for line in self.lines) and not self.may_lose_workers
-        if kind is None and (status != 0 or has_lost):
+        if kind is None and (status != 0 or has_lost or left):
             raise AssertionError(f"the server ended with {status}: " + "".join(self.lines))
 
     def children(self, kind):
-        """Process ids of the workers (kind "worker") or their helpers ("helper")."""
+        """Process ids of the workers (kind "worker"), their helpers ("helper"), or the control
+        process ("control")."""
         path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
         with open(path, encoding="ascii") as file:
             pids = file.read().split()

@@ -185,16 +185,17 @@ class Pages(Folder):
                 statuses = self.statuses(server)
             sampler.end()
         self.assertEqual(sampler.found, [])
-        for kind in ("serve", "worker", "helper", "weirc"):
+        for kind in ("serve", "worker", "helper", "control", "weirc"):
             self.assertGreater(sampler.seen.get(kind, 0), 0, sampler.seen)
-        self.assertGreaterEqual(len(statuses), 2 + 5)  # threads of workers, of a helper
+        self.assertGreaterEqual(len(statuses), 2 + 5 + 1)  # threads: workers, a helper, control
         for status in statuses:
             self.assertIn("\nNoNewPrivs:\t1\n", status)
             self.assertIn("\nSeccomp:\t2\n", status)
 
     def statuses(self, server):
-        """Of all threads of workers and helpers."""
-        pids = server.workers() + server.children("helper")
+        """Of all threads of workers, helpers and the control process."""
+        kinds = ("worker", "helper", "control")
+        pids = [pid for kind in kinds for pid in server.children(kind)]
         texts = []
         for path in [path for pid in pids for path in glob.glob(f"/proc/{pid}/task/*/status")]:
             with open(path, encoding="utf-8") as file:
@@ -237,12 +238,14 @@ class Helpers(Folder):
         server = self.serve(options=("--workers", "2"))
         until(lambda: self.read_file(server))
         until(lambda: len(server.children("helper")) == 2)
-        pids = server.workers() + server.children("helper")
+        until(lambda: server.children("control"))
+        pids = server.workers() + server.children("helper") + server.children("control")
         server.process.kill()
         server.process.wait(PATIENCE_S)
         until(lambda: all(is_gone(pid) for pid in pids))
         server.reader.join(PATIENCE_S)
         server.process.stderr.close()
+        server.folder.cleanup()
 
 
 class Descriptors(unittest.TestCase):
