@@ -30,6 +30,7 @@
 #define PAGEMAP_SCAN 0xc0606610u /* of Linux 6.7; runtime/reset.c */
 
 #define FILE_BYTES_MAX ((u64)4 << 30)
+#define COMPILER_NICE  10
 #define FILES_MAX      64
 
 /* ---- files: Landlock ---- */
@@ -238,6 +239,7 @@ static bool give_up_privileges(struct err *err)
 bool proc_jail_compiler(const char *dir_path, u64 cpu_s, u64 memory_bytes, struct err *err)
 {
     const struct rules tables[] = {{compiler_rules, COUNT_OF(compiler_rules)}};
+    setpriority(PRIO_PROCESS, 0, COMPILER_NICE); /* who serves goes first */
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         return err_sys(err, "cannot give up privileges");
     return give_up_privileges(err) && confine_to_folder(dir_path, err) &&

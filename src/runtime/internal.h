@@ -459,6 +459,7 @@ struct rt_engine {
     u64 save_bytes, save_mask;
     int pagemap_fd;
     bool scan_works, faults_work;
+    struct rt_pool *pools;
     void *signal_stack;
     u64 signal_stack_bytes;
 };

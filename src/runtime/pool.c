@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 struct rt_pool {
-    struct rt_module *module;  /* retained */
+    struct rt_pool *next, *before; /* among the engine's */
+    struct rt_module *module;      /* retained */
     struct rt_instance *ready; /* fresh ones, the last one given back first: its pages are warm */
     u32 max, taken;
     u64 memory_max_bytes; /* 0: the engine's limit */
@@ -19,6 +20,10 @@ bool rt_pool_create(struct rt_pool **out, struct rt_module *module, u32 max, str
             return rt_module_check_imports(module, err); /* always false: says which */
     struct rt_pool *pool = check_alloc(sizeof *pool);
     pool->module = rt_module_retain(module);
+    pool->next = module->engine->pools;
+    if (pool->next != NULL)
+        pool->next->before = pool;
+    module->engine->pools = pool;
     pool->max = max == 0 ? rt_engine_instances_max(module->engine) : max;
     struct rt_instance *first;
     if (!rt_pool_take(pool, &first, err)) {
@@ -55,6 +60,12 @@ void rt_pool_destroy(struct rt_pool **pool)
     if (old == NULL)
         return;
     CHECK(old->taken == 0);
+    if (old->before != NULL)
+        old->before->next = old->next;
+    else
+        old->module->engine->pools = old->next;
+    if (old->next != NULL)
+        old->next->before = old->before;
     while (old->ready != NULL) {
         struct rt_instance *next = old->ready->pool_next;
         rt_instance_destroy(&old->ready);
@@ -62,6 +73,20 @@ void rt_pool_destroy(struct rt_pool **pool)
     }
     rt_module_release(&old->module);
     free(old);
+}
+
+/* Gives up an idle instance of any pool. False: there is none. */
+static bool make_room(struct rt_engine *engine)
+{
+    for (struct rt_pool *pool = engine->pools; pool != NULL; pool = pool->next) {
+        struct rt_instance *idle = pool->ready;
+        if (idle == NULL)
+            continue;
+        pool->ready = idle->pool_next;
+        rt_instance_destroy(&idle);
+        return true;
+    }
+    return false;
 }
 
 bool rt_pool_take(struct rt_pool *pool, struct rt_instance **out, struct err *err)
@@ -72,6 +97,10 @@ bool rt_pool_take(struct rt_pool *pool, struct rt_instance **out, struct err *er
     } else {
         if (pool->taken >= pool->max)
             return err_set(err, ERR_BUSY, ERR_NO_AT, "all %u instances are in use", pool->max);
+        struct rt_engine *engine = pool->module->engine;
+        if (engine->instance_count >= engine->options.instances_max && !make_room(engine))
+            return err_set(err, ERR_BUSY, ERR_NO_AT, "all %u instances are in use",
+                           engine->options.instances_max);
         if (!rt_instance_create(&instance, pool->module, NULL, 0, err))
             return false;
         if (pool->memory_max_bytes > 0)

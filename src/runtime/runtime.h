@@ -232,7 +232,8 @@ MUST_CHECK bool rt_pool_limit_memory(struct rt_pool *pool, u64 max_bytes, struct
 void rt_pool_destroy(struct rt_pool **pool); /* all instances must have been given back */
 
 /* A fresh instance: indistinguishable from a newly created one.
- * errors: ERR_BUSY (max taken), ERR_LIMIT, ERR_SYSTEM. */
+ * errors: ERR_BUSY (all the pool may have are taken, or all the engine may), ERR_LIMIT, ERR_SYSTEM.
+ * Where the engine can have no more, an idle one of another pool makes room. */
 MUST_CHECK bool rt_pool_take(struct rt_pool *pool, struct rt_instance **out, struct err *err);
 
 /* Gives an instance back, whatever state the guest left it in, and makes it fresh again (about 2 us

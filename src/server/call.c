@@ -109,11 +109,12 @@ static void tell_breaker(struct server_request *r, const struct err *err,
                         server_conn_client(r->conn));
 }
 
-/* An answer from the module of its own route, or of a fallback. */
+/* The call has answered: for its own route, or as a fallback. */
 static void count_outcome(const struct server_request *r)
 {
-    if (r->reason == NULL)
-        board_add(&r->route->board->outcomes[SCOREBOARD_OWN], 1);
+    u32 outcome = r->reason == NULL ? SCOREBOARD_OWN
+                                    : (u32)r->route->plan->fallbacks[r->fallback_at - 1].kind;
+    board_add(&r->route->board->outcomes[outcome], 1);
 }
 
 static void end_program(struct server_request *r, const struct rt_trap *trap)

@@ -61,14 +61,23 @@ static bool answer_static(struct server_request *r, const struct server_fallback
     return true;
 }
 
+/* An answer that needs no call. */
+static bool count(const struct server_request *r, const struct server_fallback *fallback,
+                  bool has_answered)
+{
+    board_add(&r->route->board->outcomes[fallback->kind], has_answered);
+    return has_answered;
+}
+
+/* False: it cannot answer. */
 static bool try_fallback(struct server_request *r, const struct server_fallback *fallback)
 {
     name_fallback(r, config_fallback_text(fallback->kind));
     switch (fallback->kind) {
     case CONFIG_FALLBACK_PREVIOUS: return call_again(r, r->route, 1);
     case CONFIG_FALLBACK_ROUTE: return call_again(r, &r->worker->table.routes[fallback->route], 0);
-    case CONFIG_FALLBACK_STALE: return server_stale_answer(r);
-    case CONFIG_FALLBACK_STATIC: return answer_static(r, fallback);
+    case CONFIG_FALLBACK_STALE: return count(r, fallback, server_stale_answer(r));
+    case CONFIG_FALLBACK_STATIC: return count(r, fallback, answer_static(r, fallback));
     case CONFIG_FALLBACK_KINDS: break;
     }
     UNREACHABLE();
@@ -84,10 +93,8 @@ void server_request_fail(struct server_request *r, const struct err *err,
             trap != NULL && err->code != ERR_DEADLINE ? trap->code : err_code_text(err->code);
     while (r->fallback_at < plan->fallback_count) {
         const struct server_fallback *fallback = &plan->fallbacks[r->fallback_at++];
-        if (!try_fallback(r, fallback))
-            continue;
-        board_add(&board->outcomes[fallback->kind], 1);
-        return;
+        if (try_fallback(r, fallback))
+            return;
     }
     name_fallback(r, "built-in");
     board_add(&board->outcomes[SCOREBOARD_BUILT_IN], 1);

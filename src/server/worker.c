@@ -230,6 +230,17 @@ static bool start(struct worker *w, struct err *err)
     return w->listening || err_sys(err, "cannot watch the listening socket");
 }
 
+/* Of all routes and versions, if each runs as much as it may. */
+static u64 wanted_instances(const struct worker *w)
+{
+    u64 count = 0;
+    for (u32 i = 0; i < w->table.route_count; i++)
+        for (u32 k = 0; k < SERVER_VERSIONS; k++)
+            if (w->table.routes[i].versions[k].module != NULL)
+                count += w->plan->routes[i].limits.concurrency;
+    return count;
+}
+
 /* Says that it serves: to people first, so that the line is there when the supervisor knows. */
 static void announce(struct worker *w)
 {
@@ -242,6 +253,12 @@ static void announce(struct worker *w)
         if (w->limits->connections < w->plan->limits.connections)
             buf_add_format(out, "  %llu connections per worker: the limit of open files is low\n",
                            (unsigned long long)w->limits->connections);
+        u32 instances = rt_engine_instances_max(w->engine);
+        if (instances < wanted_instances(w))
+            buf_add_format(out,
+                           "  %u instances per worker: more requests at a time wait; the sysctl "
+                           "vm.max_map_count and ulimit -v allow more\n",
+                           instances);
         if (!fd_write_all(STDERR_FILENO, out->bytes, out->len))
             return;
     }

@@ -427,6 +427,31 @@ static void check_freshness(const struct guest_module *m, enum scan scan, u32 st
     end(&f);
 }
 
+static void idle_instances_make_room_for_other_pools(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct guest_module plain = {.memory_pages = 1, .memory_max = 1};
+    struct rt_pool *pools[2];
+    struct rt_instance *taken[3] = {NULL};
+    struct err err = {0};
+    begin(&f, &(struct rt_options){.instances_max = 2}, &plain);
+    assert_true(rt_pool_create(&pools[0], f.module, 0, NULL));
+    assert_true(rt_pool_create(&pools[1], f.module, 0, NULL));
+    for (u32 round = 0; round < 6; round++) {
+        struct rt_pool *pool = pools[round % 2];
+        assert_true(rt_pool_take(pool, &taken[0], NULL) && rt_pool_take(pool, &taken[1], NULL));
+        assert_false(rt_pool_take(pool, &taken[2], &err));
+        assert_int_equal(err.code, ERR_BUSY);
+        assert_false(rt_pool_take(pools[1 - round % 2], &taken[2], NULL));
+        rt_pool_release(pool, &taken[0]);
+        rt_pool_release(pool, &taken[1]);
+    }
+    rt_pool_destroy(&pools[0]);
+    rt_pool_destroy(&pools[1]);
+    end(&f);
+}
+
 static void a_reused_instance_is_fresh(void **state)
 {
     (void)state;
@@ -472,6 +497,7 @@ int main(void)
         cmocka_unit_test(instances_are_capped),
         cmocka_unit_test(a_slot_takes_few_mappings),
         cmocka_unit_test(too_little_address_space_is_said),
+        cmocka_unit_test(idle_instances_make_room_for_other_pools),
         cmocka_unit_test(a_reused_instance_is_fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
