@@ -431,7 +431,6 @@ static void idle_instances_make_room_for_other_pools(void **state)
 {
     (void)state;
     struct fixture f;
-    struct guest_module plain = {.memory_pages = 1, .memory_max = 1};
     struct rt_pool *pools[2];
     struct rt_instance *taken[3] = {NULL};
     struct err err = {0};
