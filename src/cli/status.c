@@ -39,8 +39,8 @@ static void consider(struct found *found, const char *folder, const char *name)
 {
     char *path = found->paths[found->count];
     size_t len = strlen(name), suffix_len = strlen(SERVER_CONTROL_SUFFIX);
-    bool is_socket = len > suffix_len &&
-                     strcmp(name + len - suffix_len, SERVER_CONTROL_SUFFIX) == 0;
+    bool is_socket =
+        len > suffix_len && strcmp(name + len - suffix_len, SERVER_CONTROL_SUFFIX) == 0;
     int need = snprintf(path, SERVER_CONTROL_PATH_MAX, "%s/%s", folder, name);
     if (is_socket && need > 0 && need < (int)SERVER_CONTROL_PATH_MAX)
         found->count += is_alive(path);
