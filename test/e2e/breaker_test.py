@@ -7,7 +7,7 @@ from harness import *  # pylint: disable=wildcard-import,unused-wildcard-import
 
 CONFIG = """
 workers = {workers}
-wall = "300 ms"
+wall = "20 s"
 dirs = ["state::/state"]
 breaker-failures = 6
 breaker-window = "20 s"
@@ -25,6 +25,7 @@ module = "first"
 module = "first"
 [routes.slow]
 module = "first"
+wall = "300 ms"
 [routes.helped]
 module = "first"
 fallback = ["route:second"]
