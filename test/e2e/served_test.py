@@ -44,6 +44,23 @@ class Served(SharedServer):
             reply.close()
             sock.close()
 
+    def test_a_long_body_takes_little_room(self):
+        data = os.urandom(4 << 20).hex().encode()
+        with Server("served", options=("--workers", "1", "--body-kib", "1", "--keep-body-kib",
+                                       "1")) as server:
+            with server.open() as sock:
+                head = (f"POST /?upper HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                        f"Content-Length: {len(data)}\r\n\r\n")
+                sender = threading.Thread(target=sock.sendall, args=(head.encode() + data,))
+                sender.start()
+                reply = http.client.HTTPResponse(sock)
+                reply.begin()
+                got = b""
+                while piece := reply.read(30000):  # not as fast as it is sent
+                    got += piece
+                sender.join(PATIENCE_S)
+                self.assertEqual(got, data.upper())
+
     def test_an_old_client_reads_to_the_end(self):
         reply = self.server.exchange(b"GET /?much HTTP/1.0\r\n\r\n")
         head, _, body = reply.partition(b"\r\n\r\n")
