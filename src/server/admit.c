@@ -57,6 +57,12 @@ static struct served_route *ring_take(struct worker *w)
 
 /* ---- waiting ---- */
 
+static void count_waiting(const struct worker *w, const struct served_route *route)
+{
+    board_set(&route->board->waiting, route->load.waiting);
+    board_set(&w->board->in_flight, sched_task_count(w->sched) + w->waiting);
+}
+
 void server_admit_wait(struct server_request *r)
 {
     struct worker *w = r->worker;
@@ -71,7 +77,7 @@ void server_admit_wait(struct server_request *r)
     load->last_waiting = r;
     load->waiting += 1;
     w->waiting += 1;
-    board_set(&r->route->board->waiting, load->waiting);
+    count_waiting(w, r->route);
     ring_add(w, r->route);
     server_conn_watch_wall(r->conn);
 }
@@ -90,7 +96,7 @@ void server_admit_leave(struct server_request *r)
     r->is_waiting = false;
     load->waiting -= 1;
     r->worker->waiting -= 1;
-    board_set(&r->route->board->waiting, load->waiting);
+    count_waiting(r->worker, r->route);
 }
 
 /* ---- turns ---- */
