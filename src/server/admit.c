@@ -209,7 +209,7 @@ enum admission server_admit(struct server_request *r, u64 now, struct err *err)
     if (w->waiting == 0 && running < limits->concurrency &&
         sched_ready_count(w->sched).first < WINDOW && route->load.service_ns <= SLICE_NS)
         return ADMIT_START;
-    if (running >= limits->concurrency && route->load.waiting >= limits->queue) {
+    if (running + route->load.waiting >= limits->concurrency + limits->queue) {
         err_set(err, ERR_ROUTE_BUSY, ERR_NO_AT,
                 "%llu requests of this route are running and %u waiting",
                 (unsigned long long)running, route->load.waiting);
