@@ -101,6 +101,26 @@ class CrashLoop(unittest.TestCase):
             self.assertGreaterEqual(pause, (10 << i - 1) / 1000 * 0.8 if i > 0 else 0)
         self.assertLess(min(pauses[:3]), 1)
 
+    def test_a_start_that_hangs_is_ended(self):
+        if is_sanitized():
+            self.skipTest("the sanitizer must be loaded first")
+        options = ("--workers", "2", "--hung-ms", "300")
+        with tempfile.TemporaryDirectory(prefix="weir-death-") as folder:
+            faults = Faults(folder)
+            faults.set("stop_index", 1 + 1)
+            with Server("hello", options=options, may_lose_workers=True,
+                        env=faults.environment) as server:
+                until(lambda: any("worker 1 " in line and " hangs" in line
+                                  for line in server.lines))
+                self.assertEqual(server.call("/add", 1, 2), 3)
+                faults.set("stop_index", 0)
+                board = Board(server)
+                until(lambda: board.worker(1, "started_ns") != 0)
+            faults.set("stop_index", 1 + 0)  # of the first one nothing else is known
+            with self.assertRaisesRegex(AssertionError, r"worker 0 \(process \d+\) hangs\n"
+                                        "weir: the first worker ended at its start: signal 9"):
+                Server("hello", options=options, env=faults.environment)
+
     @staticmethod
     def times_of_deaths(server, count):
         """When the supervisor has said so, for the first ones."""

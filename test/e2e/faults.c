@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ struct faults {
     _Atomic uint64_t failed;      /* how many allocations were made to fail */
     _Atomic int64_t shift_s;      /* how much the clock on the wall is wrong */
     _Atomic uint64_t abort_index; /* 1 + the number of a worker that dies at its start; 0: none */
+    _Atomic uint64_t stop_index;  /* the same of one that stops there */
 };
 
 extern void *__libc_malloc(size_t len);
@@ -53,6 +55,8 @@ __attribute__((constructor)) static void begin(int argc, char **argv)
         return;
     if (faults->abort_index == (uint64_t)atoi(argv[2]) + 1)
         abort();
+    if (faults->stop_index == (uint64_t)atoi(argv[2]) + 1)
+        raise(SIGSTOP);
     faults->count = 0;
 }
 
