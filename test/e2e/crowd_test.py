@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""More of everything than there is room for: requests, instances, descriptors that guests take, slow
-clients. What is too much is refused, nobody hangs, everybody else is served."""
+"""More of everything than there is room for: requests, instances, descriptors that guests take,
+slow clients. What is too much is refused, nobody hangs, everybody else is served."""
 import resource
 import selectors
 
