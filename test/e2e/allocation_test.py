@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Every allocation of a worker fails once: at its start, and while it answers.
 
-A start then ends with a line that says why, or goes well, or is tried again; of the requests at most
-one gets no answer or an error, none a wrong answer, and the next ones are served. WEIR_ALLOCATIONS
-is how many points are tried of each (the first ones; "all": as many as there are, at most 2,000).
+A start then ends with a line that says why, or goes well, or is tried again; of the requests at
+most one gets no answer or an error, none a wrong answer, and the next ones are served.
+WEIR_ALLOCATIONS is how many points are tried of each ("all": as many as there are, at most 2,000).
 """
 from faults import *  # pylint: disable=wildcard-import,unused-wildcard-import
 
