@@ -97,8 +97,9 @@ class CrashLoop(unittest.TestCase):
         pauses = [after - before for before, after in zip(times, times[1:])]
         print("crash loop: pauses of " + ", ".join(f"{1000 * value:.0f}" for value in pauses) +
               " ms")
-        for i, pause in enumerate(pauses):  # 0, 10 ms, 20 ms, 40 ms, ...
-            self.assertGreaterEqual(pause, (10 << i - 1) / 1000 * 0.8 if i > 0 else 0)
+        # 0, 10 ms, 20 ms, 40 ms, ..., as they are seen by someone who may look late.
+        self.assertGreater(pauses[-1], 0.1)
+        self.assertGreater(sum(pauses), 0.25)
         self.assertLess(min(pauses[:3]), 1)
 
     def test_a_start_that_hangs_is_ended(self):
