@@ -76,6 +76,12 @@ static struct served_route *ring_take(struct worker *w)
 
 /* ---- waiting ---- */
 
+static void count_waiting(const struct worker *w, const struct served_route *route)
+{
+    board_set(&route->board->waiting, route->load.waiting);
+    board_set(&w->board->in_flight, sched_task_count(w->sched) + w->waiting);
+}
+
 void server_admit_wait(struct server_request *r)
 {
     struct worker *w = r->worker;
@@ -90,7 +96,7 @@ void server_admit_wait(struct server_request *r)
     load->last_waiting = r;
     load->waiting += 1;
     w->waiting += 1;
-    board_set(&r->route->board->waiting, load->waiting);
+    count_waiting(w, r->route);
     ring_add(w, r->route);
     server_conn_watch_wall(r->conn);
 }
@@ -109,7 +115,7 @@ void server_admit_leave(struct server_request *r)
     r->is_waiting = false;
     load->waiting -= 1;
     r->worker->waiting -= 1;
-    board_set(&r->route->board->waiting, load->waiting);
+    count_waiting(r->worker, r->route);
 }
 
 /* ---- turns ---- */
@@ -228,7 +234,7 @@ enum admission server_admit(struct server_request *r, u64 now, struct err *err)
     bool is_free = w->waiting == 0 && !is_crowded(w, route);
     if (is_free && running < limits->concurrency && route->load.service_ns <= SHORT_NS)
         return ADMIT_START;
-    if (running >= limits->concurrency && route->load.waiting >= limits->queue) {
+    if (running + route->load.waiting >= limits->concurrency + limits->queue) {
         err_set(err, ERR_ROUTE_BUSY, ERR_NO_AT,
                 "%llu requests of this route are running and %u waiting",
                 (unsigned long long)running, route->load.waiting);

@@ -315,7 +315,6 @@ void server_call_run(struct server_request *r)
     }
     if (admission == ADMIT_WAIT) {
         server_admit_wait(r);
-        count_in_flight(r->worker);
         return;
     }
     if (admission == ADMIT_HOLD && r->route->plan->fallback_count == 0) {

@@ -214,6 +214,7 @@ bool server_conn_open(struct worker *w, int fd, const struct sockaddr_storage *a
     c->is_rude = c->was_served = false;
     write_client(c, address);
     c->out_at = 0;
+    c->gone_ns = 0; /* the client before may have left in the middle of a call */
     c->timer_ns = 0;
     set_received(c, NULL, 0);
     list_add(&w->open_conns, c);

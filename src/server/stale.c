@@ -8,6 +8,7 @@
  * stay outside.
  */
 #include "base/check.h"
+#include "base/file.h"
 #include "server/internal.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,8 +26,8 @@ struct stale_entry {
     struct stale_entry *older, *newer; /* by the last use */
     u64 hash;
     size_t size;
-    i64 stored_s; /* when, unix time */
-    i64 fresh_s;  /* how long it is fresh */
+    u64 stored_ns; /* when; monotonic, so that no jump of the date makes it old or young */
+    i64 fresh_s;   /* how long it is fresh */
     bool stale_is_forbidden;
     int status;
     char date[HTTP_DATE_BYTES];
@@ -287,7 +288,7 @@ static bool fill_entry(struct stale_entry *entry, const struct server_request *r
     entry->field_count = cgi->field_count;
     entry->status = cgi->status;
     memcpy(entry->date, server_worker_date(r->worker), sizeof entry->date);
-    entry->stored_s = r->worker->date_second;
+    entry->stored_ns = clock_monotonic_ns();
     entry->fresh_s = control.has_shared_age ? control.shared_age_s : control.max_age_s;
     entry->stale_is_forbidden = control.must_revalidate || control.has_shared_age;
     return buf_ok(&entry->bytes);
@@ -410,8 +411,7 @@ bool server_stale_answer(struct server_request *r)
     struct stale_entry *entry = find(w->stale, r);
     if (entry == NULL)
         return false;
-    server_worker_date(w); /* sets date_second */
-    i64 age_s = w->date_second > entry->stored_s ? w->date_second - entry->stored_s : 0;
+    i64 age_s = (i64)((clock_monotonic_ns() - entry->stored_ns) / 1000000000);
     bool is_fresh = age_s < entry->fresh_s, was_called = r->record.cpu_ns > 0;
     if (!is_fresh && entry->stale_is_forbidden)
         return false;

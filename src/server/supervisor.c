@@ -29,12 +29,14 @@
 #define FAILED_START_NS                                                                            \
     ((u64)5000000000) /* before a worker that could not be started is tried again */
 #define DRAIN_MARGIN_NS ((u64)1000000000) /* for a worker to end itself before it is killed */
+#define START_HUNG      6 /* a start may take so many times what a worker may be silent for */
 
 struct child {
     pid_t pid; /* 0: not running */
     u64 started_ns;
     u64 start_at_ns; /* when not running: the time for the next attempt */
     u64 backoff_ns;
+    bool is_hung; /* and killed for it, which has been said */
     struct server_lifeline lifeline;
 };
 
@@ -198,6 +200,7 @@ static bool start_worker(struct supervisor *s, u32 index, int ready_fd, struct e
     };
     arena_reset(&s->arena);
     char **argv = worker_args_make(&s->arena, index, ready_fd >= 0 ? s->url : NULL);
+    child->is_hung = false;
     child->started_ns = clock_monotonic_ns();
     bool ok = proc_spawn(NULL, argv, fds, WORKER_FDS, &child->pid, err);
     fd_close(&lifeline_fd);
@@ -308,6 +311,43 @@ static void signal_all(const struct supervisor *s, int number)
         kill(s->control.pid, number);
 }
 
+/* ---- workers that hang ---- */
+
+/* When a worker counts as hung unless it turns until then, or serves; UINT64_MAX: never. */
+static u64 hung_at_ns(const struct supervisor *s, u32 index)
+{
+    const struct scoreboard_worker *block = &s->board->workers[index];
+    const struct child *child = &s->children[index];
+    u64 serves_ns = board_get(&block->started_ns), limit_ns = s->plan.limits.hung_ns;
+    if (child->pid <= 0 || child->is_hung)
+        return UINT64_MAX;
+    return serves_ns == 0 ? child->started_ns + START_HUNG * limit_ns
+                          : max_u64(board_get(&block->heartbeat_ns), serves_ns) + limit_ns;
+}
+
+/* Ends workers that do not turn any more: stopped, or waiting for a disk that never answers. */
+static void end_hung(struct supervisor *s)
+{
+    u64 now = clock_monotonic_ns();
+    for (u32 i = 0; i < s->child_count; i++) {
+        struct child *child = &s->children[i];
+        if (hung_at_ns(s, i) > now)
+            continue;
+        fprintf(stderr, "weir: worker %u (process %d) hangs\n", i, (int)child->pid);
+        kill(child->pid, SIGKILL);
+        child->is_hung = true; /* it is reaped soon */
+    }
+}
+
+/* Milliseconds until that time; 0: it has passed; -1: it never comes. */
+static int wait_ms(u64 at)
+{
+    u64 now = clock_monotonic_ns();
+    if (at == UINT64_MAX)
+        return -1;
+    return at <= now ? 0 : (int)min_u64((at - now) / 1000000 + 1, 60000);
+}
+
 /* ---- the first worker ---- */
 
 /* Reads what worker 0 says of its start into why, up to its end. A signal to stop is passed on: it
@@ -318,7 +358,8 @@ static size_t listen_to_first(struct supervisor *s, int ready_fd, char *why, siz
     while (len < why_len) {
         struct pollfd watched[] = {{.fd = ready_fd, .events = POLLIN},
                                    {.fd = s->signals, .events = POLLIN}};
-        if (poll(watched, COUNT_OF(watched), -1) < 0)
+        end_hung(s);
+        if (poll(watched, COUNT_OF(watched), wait_ms(hung_at_ns(s, 0))) < 0)
             continue;
         struct signalfd_siginfo info;
         while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info)
@@ -518,41 +559,17 @@ static bool any_running(const struct supervisor *s)
     return false;
 }
 
-/* When a worker counts as hung unless it turns until then; UINT64_MAX: it does not serve yet. */
-static u64 hung_at_ns(const struct supervisor *s, u32 index)
-{
-    const struct scoreboard_worker *block = &s->board->workers[index];
-    u64 turned = max_u64(board_get(&block->heartbeat_ns), board_get(&block->started_ns));
-    bool serves = s->children[index].pid > 0 && board_get(&block->started_ns) != 0;
-    return serves ? turned + s->plan.limits.hung_ns : UINT64_MAX;
-}
-
-/* Ends workers that do not turn any more: stopped, or waiting for a disk that never answers. */
-static void end_hung(struct supervisor *s)
-{
-    u64 now = clock_monotonic_ns();
-    for (u32 i = 0; i < s->child_count; i++) {
-        if (hung_at_ns(s, i) > now)
-            continue;
-        fprintf(stderr, "weir: worker %u (process %d) hangs\n", i, (int)s->children[i].pid);
-        kill(s->children[i].pid, SIGKILL);
-        board_set(&s->board->workers[i].started_ns, 0); /* said once; it is reaped soon */
-    }
-}
-
 /* Milliseconds until the next planned start or kill; -1: nothing is planned. */
 static int next_wait_ms(const struct supervisor *s)
 {
-    u64 at = s->draining ? s->kill_at_ns : control_start_ns(s), now = clock_monotonic_ns();
+    u64 at = s->draining ? s->kill_at_ns : control_start_ns(s);
     for (u32 i = 0; i < s->child_count; i++) {
         at = min_u64(at, server_lifeline_due_ns(&s->children[i].lifeline));
         if (s->draining)
             continue;
         at = min_u64(at, s->children[i].pid == 0 ? s->children[i].start_at_ns : hung_at_ns(s, i));
     }
-    if (at == UINT64_MAX)
-        return -1;
-    return at <= now ? 0 : (int)min_u64((at - now) / 1000000 + 1, 60000);
+    return wait_ms(at);
 }
 
 /* Waits for signals, what workers ask for, or what is planned. */

@@ -19,7 +19,8 @@ class Server:
     """`weir serve` of some guests, or of a weir.toml. Used as a context: leaving it drains and
     checks the end. Its control socket is in a folder of its own."""
 
-    def __init__(self, *guests, options=(), may_lose_workers=False, stdout=subprocess.DEVNULL):
+    def __init__(self, *guests, options=(), may_lose_workers=False, stdout=subprocess.DEVNULL,
+                 env=None):
         self.may_lose_workers = may_lose_workers
         files = [name if name.endswith(".toml") else os.path.join(GUESTS, name + ".wasm")
                  for name in guests]
@@ -28,7 +29,7 @@ class Server:
         self.process = subprocess.Popen(
             [os.path.join(BIN, "weir"), "serve", *files, "--addr", "127.0.0.1:0", "--control",
              self.control, *options],
-            stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE)
+            stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, env=env)
         self.lines = []
         self.is_listening = threading.Event()
         self.reader = threading.Thread(target=self._read, daemon=True)

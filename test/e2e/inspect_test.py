@@ -70,7 +70,7 @@ class Inspect(unittest.TestCase):
 
     def test_what_is_checked_can_be_served(self):
         names = [name.removesuffix(".wasm") for name in sorted(os.listdir(GUESTS))
-                 if name.endswith(".wasm")]
+                 if name.endswith(".wasm") and name != "stuck.wasm"]  # which never starts
         lines = weir("check", *map(guest, names)).splitlines()
         self.assertEqual(
             [line.split(";")[0] for line in lines if ": warning: " not in line],

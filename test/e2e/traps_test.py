@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Guests that fail or do not end: their request ends, the server and all others go on."""
 import struct
+import time
 
 from harness import *  # pylint: disable=wildcard-import,unused-wildcard-import
 
@@ -137,6 +138,24 @@ class Limits(unittest.TestCase):
                     sock.sendall(post("/spin", "[]"))
                     sock.close()
             self.assertIsInstance(server.call("/work", 10), int)
+
+    def test_a_client_that_hangs_up_leaves_nothing_to_the_next(self):
+        options = ("--workers", "1", "--cpu-ms", "3600000", "--wall-ms", "3600000")
+        with Server("spin", "hello", options=options) as server:
+            for _ in range(2):
+                with server.open() as gone:
+                    gone.sendall(post("/spin/spin", "[]"))
+                client = server.client()
+                with server.open() as other:  # of its own connection's state
+                    other.sendall(post("/hello/add", "[1,2]"))
+                    replies = Replies(other)
+                    self.assertEqual(replies.next()[0], 200)
+                    time.sleep(1.5)  # the call of the one that has gone ends meanwhile
+                    replies.close()
+                client.connect()
+                time.sleep(0.2)
+                self.assertEqual(server.call("/hello/add", 1, 2, client=client), 3)
+                client.close()
 
     def test_a_client_that_has_nothing_more_to_say_is_answered(self):
         with Server("spin", options=("--workers", "1")) as server:
