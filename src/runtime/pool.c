@@ -75,12 +75,13 @@ void rt_pool_destroy(struct rt_pool **pool)
     free(old);
 }
 
-/* Gives up an idle instance of any pool. False: there is none. */
+/* Gives up an idle instance of any pool, but for a pool's only one: everybody can run something.
+ * False: there is none. */
 static bool make_room(struct rt_engine *engine)
 {
     for (struct rt_pool *pool = engine->pools; pool != NULL; pool = pool->next) {
         struct rt_instance *idle = pool->ready;
-        if (idle == NULL)
+        if (idle == NULL || (pool->taken == 0 && idle->pool_next == NULL))
             continue;
         pool->ready = idle->pool_next;
         rt_instance_destroy(&idle);

@@ -233,7 +233,8 @@ void rt_pool_destroy(struct rt_pool **pool); /* all instances must have been giv
 
 /* A fresh instance: indistinguishable from a newly created one.
  * errors: ERR_BUSY (all the pool may have are taken, or all the engine may), ERR_LIMIT, ERR_SYSTEM.
- * Where the engine can have no more, an idle one of another pool makes room. */
+ * Where the engine can have no more, an idle one of another pool makes room, if it is not that
+ * pool's only one. */
 MUST_CHECK bool rt_pool_take(struct rt_pool *pool, struct rt_instance **out, struct err *err);
 
 /* Gives an instance back, whatever state the guest left it in, and makes it fresh again (about 2 us

@@ -94,6 +94,7 @@ void server_admit_wait(struct server_request *r)
     else
         load->first_waiting = r;
     load->last_waiting = r;
+    w->waiting_routes += load->waiting == 0;
     load->waiting += 1;
     w->waiting += 1;
     count_waiting(w, r->route);
@@ -115,6 +116,7 @@ void server_admit_leave(struct server_request *r)
     r->is_waiting = false;
     load->waiting -= 1;
     r->worker->waiting -= 1;
+    r->worker->waiting_routes -= load->waiting == 0;
     count_waiting(r->worker, r->route);
 }
 
@@ -212,6 +214,13 @@ u32 server_admit_retry_after(const struct served_route *route)
 
 /* ---- the decision ---- */
 
+/* Of the places to wait; who has fewer still finds one when others have taken all of them. */
+static bool has_its_share(const struct worker *w, const struct served_route *route)
+{
+    bool is_new = route->load.waiting == 0;
+    return (u64)route->load.waiting * (w->waiting_routes + is_new) >= w->limits->waiting;
+}
+
 static enum admission refuse(struct server_request *r, _Atomic u64 *counter)
 {
     board_add(&r->worker->board->refused, 1);
@@ -240,7 +249,7 @@ enum admission server_admit(struct server_request *r, u64 now, struct err *err)
                 (unsigned long long)running, route->load.waiting);
         return refuse(r, &board->refused);
     }
-    if (w->waiting >= w->limits->waiting) {
+    if (w->waiting >= w->limits->waiting && has_its_share(w, route)) {
         err_set(err, ERR_BUSY, ERR_NO_AT, "%u requests are waiting", w->waiting);
         return refuse(r, &board->shed);
     }

@@ -492,6 +492,7 @@ struct worker {
     int spare_fd; /* given up to refuse a client when no descriptor is free */
     u32 connections;
     u32 waiting;               /* requests, of all routes */
+    u32 waiting_routes;        /* that have any */
     struct served_route *turn; /* the last of the ring of routes with waiting requests */
     u64 idle_ns[SCHED_LEVELS]; /* when there was last nothing to do, up to this level */
     struct stale_store *stale;

@@ -92,7 +92,10 @@ class Board:
                 with open(os.path.join(folder, name), "rb") as file:
                     self.memory = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
                 break
-        _, _, self.workers, self.routes = struct.unpack_from("<4Q", self.memory)
+        _, _, _, self.workers = struct.unpack_from("<4Q", self.memory)
+        status = subprocess.run([os.path.join(BIN, "weir"), "status", "--json", "--control",
+                                 server.control], capture_output=True, check=True)
+        self.routes = len(json.loads(status.stdout)["routes"])
 
         def pages(size):
             return -(-size // 4096) * 4096
