@@ -389,7 +389,8 @@ static bool start_first(struct supervisor *s, struct err *err)
     fd_close(&ready[1]);
     size_t len = ok ? listen_to_first(s, ready[0], why, sizeof why - 1) : 0;
     fd_close(&ready[0]);
-    if (!ok || (len == 1 && why[0] == '\n'))
+    bool has_served = board_get(&s->board->workers[0].started_ns) != 0; /* and has died since */
+    if (!ok || (len == 1 && why[0] == '\n') || (len == 0 && has_served))
         return ok;
     int status, used = 0;
     waitpid(s->children[0].pid, &status, 0);

@@ -42,13 +42,15 @@ class Killed(unittest.TestCase):
     def test_one_of_two_out_of_memory(self):
         """The kernel kills a worker whose group has no more memory."""
         group = os.path.join(GROUPS, f"weir-test-{os.getpid()}")
+        if is_sanitized():
+            self.skipTest("the sanitizer needs more memory than the group has")
         try:
             os.mkdir(group)
         except OSError as error:
             self.skipTest(f"no memory group of our own: {error}")
         self.addCleanup(lambda: until(lambda: self.remove(group)))
         with open(os.path.join(group, "memory.limit_in_bytes"), "w", encoding="ascii") as file:
-            file.write(str(256 << 20 if is_sanitized() else 32 << 20))
+            file.write(str(32 << 20))
         with Server("hello", "bomb", options=("--workers", "2", "--memory-mib", "1024"),
                     may_lose_workers=True) as server:
             until(lambda: len(server.workers()) == 2)
