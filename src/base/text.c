@@ -56,3 +56,11 @@ u32 text_distance(const char *a, size_t a_len, const char *b, size_t b_len)
     }
     return row[a_len];
 }
+
+u64 text_hash(const void *bytes, size_t len)
+{
+    u64 hash = 14695981039346656037u;
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ ((const u8 *)bytes)[i]) * 1099511628211u;
+    return hash;
+}

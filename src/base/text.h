@@ -17,3 +17,7 @@ MUST_CHECK bool text_whole_number(const char *text, u64 max, u64 *out);
  * bytes. */
 #define TEXT_DISTANCE_MAX 40
 u32 text_distance(const char *a, size_t a_len, const char *b, size_t b_len);
+
+/* A number of the bytes that is likely to differ where they do; not for what an enemy may choose to
+ * make equal. (FNV-1a) */
+u64 text_hash(const void *bytes, size_t len);

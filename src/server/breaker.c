@@ -8,6 +8,7 @@
  * clients have met one: a single client with a poisonous input closes a route for nobody else.
  */
 #include "base/check.h"
+#include "base/text.h"
 #include "server/internal.h"
 
 #define CLIENTS_MIN   3
@@ -89,13 +90,10 @@ static void remember_client(struct scoreboard_bucket *bucket, u32 client)
  * with at least four groups, all of a shorter text. */
 static u32 client_hash(const char *client)
 {
-    u64 hash = 14695981039346656037u; /* FNV-1a */
-    u32 colons = 0;
-    for (const char *c = client == NULL ? "" : client; *c != 0 && colons < 4; c++) {
-        colons += *c == ':';
-        hash = (hash ^ (u8)*c) * 1099511628211u;
-    }
-    return (u32)(hash >> 32) | 1;
+    size_t len = 0;
+    for (u32 colons = 0; client != NULL && client[len] != 0 && colons < 4; len++)
+        colons += client[len] == ':';
+    return (u32)(text_hash(client, len) >> 32) | 1;
 }
 
 /* ---- deciding ---- */

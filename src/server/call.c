@@ -39,8 +39,6 @@ static void answer_reply(struct server_request *r)
         .status = 200,
         .content_type = r->wants_raw ? TYPED_RAW_TYPE : JSON,
         .vary = typed_returns_raw(r->attempt.func) ? "Accept" : NULL,
-        .request_id = r->id,
-        .fallback = r->fallback_field[0] == 0 ? NULL : r->fallback_field,
     };
     if (!r->wants_raw)
         buf_add_byte(&r->reply, '\n');

@@ -53,11 +53,7 @@ static enum wasi_errno in_read(struct wasi_stream *stream, void *bytes, size_t l
     r->body_taken += *done;
     if (r->body_taken < body->len)
         return WASI_SUCCESS;
-    if (!r->route->may_retry || body->len > r->route->plan->limits.keep_bytes) {
-        buf_clear(body);
-        r->body_taken = 0;
-        r->body_is_kept = false;
-    }
+    server_request_drop_taken(r);
     server_conn_body_taken(r->conn);
     return WASI_SUCCESS;
 }
@@ -102,9 +98,6 @@ static struct http_response make_response(const struct server_command *command)
         .head = command->held.bytes,
         .fields = command->cgi.fields,
         .field_count = command->cgi.field_count,
-        .request_id = command->request->id,
-        .fallback =
-            command->request->fallback_field[0] == 0 ? NULL : command->request->fallback_field,
     };
 }
 

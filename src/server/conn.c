@@ -346,17 +346,6 @@ static void fail_stream(struct conn *c)
         refuse(c);
 }
 
-/* Gives up what the program has taken of the body, unless a second attempt may need it. */
-static void drop_taken(struct server_request *r)
-{
-    bool is_worth_it = r->body_taken >= SERVER_STREAM_BYTES / 2;
-    if (!is_worth_it || (r->route->may_retry && r->body.len <= r->route->plan->limits.keep_bytes))
-        return;
-    buf_consume(&r->body, r->body_taken);
-    r->body_taken = 0;
-    r->body_is_kept = false;
-}
-
 /* A program's body, as it comes. */
 static bool read_stream(struct conn *c)
 {
@@ -370,7 +359,8 @@ static bool read_stream(struct conn *c)
     case HTTP_MORE: server_conn_set_timeout(c, c->worker->limits->body_idle_ns); return false;
     case HTTP_DATA:
         r->body_bytes += data.len;
-        drop_taken(r);
+        if (r->body_taken >= SERVER_STREAM_BYTES / 2) /* worth moving the rest */
+            server_request_drop_taken(r);
         buf_add(&r->body, data.bytes, data.len);
         if (!buf_ok(&r->body)) {
             err_set(&r->err, ERR_LIMIT, ERR_NO_AT, "no memory for the request body");

@@ -89,22 +89,30 @@ static void count_response(struct scoreboard_worker *board, int status)
         board_add(&board->responses_5xx, 1);
 }
 
+/* The head of an answer, with what all of them say. */
+static void add_head(struct conn *c, struct http_response *response)
+{
+    struct server_request *r = &c->request;
+    r->keep_alive &= !c->worker->draining && response->framing != HTTP_UNTIL_CLOSE;
+    if (response->date == NULL) /* a stored answer has its own */
+        response->date = server_worker_date(c->worker);
+    response->keep_alive = r->keep_alive;
+    response->minor = r->minor;
+    response->request_id = r->id;
+    response->fallback = r->fallback_field[0] == 0 ? NULL : r->fallback_field;
+    http_response_add(&c->out, response);
+}
+
 void server_conn_respond(struct conn *c, struct http_response *response, const void *payload,
                          size_t len)
 {
-    struct worker *w = c->worker;
     if (c->state == CONN_CLOSED)
         return;
     CHECK(c->state == CONN_CALL || c->state == CONN_STREAM);
     if (c->state == CONN_STREAM)
         leave_body(c);
-    c->request.keep_alive &= !w->draining;
-    if (response->date == NULL) /* a stored answer has its own */
-        response->date = server_worker_date(w);
     response->content_length = len;
-    response->keep_alive = c->request.keep_alive;
-    response->minor = c->request.minor;
-    http_response_add(&c->out, response);
+    add_head(c, response);
     if (!c->request.is_head)
         buf_add(&c->out, payload, len);
     if (!buf_ok(&c->out)) {
@@ -113,7 +121,7 @@ void server_conn_respond(struct conn *c, struct http_response *response, const v
     }
     c->state = CONN_SEND;
     c->was_served = response->status != 503 && response->status != 429;
-    count_response(w->board, response->status);
+    count_response(c->worker->board, response->status);
     server_request_log(&c->request, response->status, c->request.is_head ? 0 : len);
     server_conn_send_answer(c);
 }
@@ -151,15 +159,11 @@ void server_conn_body_taken(struct conn *c)
 void server_conn_stream_begin(struct conn *c, struct http_response *response)
 {
     CHECK(c->state == CONN_STREAM && c->stream_status == 0);
-    c->request.keep_alive &= !c->worker->draining && response->framing != HTTP_UNTIL_CLOSE;
-    response->date = server_worker_date(c->worker);
-    response->keep_alive = c->request.keep_alive;
-    response->minor = c->request.minor;
+    add_head(c, response);
     c->stream_status = response->status;
     c->was_served = true;
     count_response(c->worker->board, response->status);
     c->stream_bytes = 0;
-    http_response_add(&c->out, response);
     server_conn_watch_stream(c);
 }
 

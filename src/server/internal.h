@@ -226,6 +226,9 @@ void server_request_cancel(struct server_request *r);
 void server_request_body_came(struct server_request *r, bool has_ended);
 void server_request_room_made(struct server_request *r);
 
+/* Gives up what the program has taken of the body, unless a second attempt may need it. */
+void server_request_drop_taken(struct server_request *r);
+
 /* Frees what a request that has ended, or was never begun, still holds. */
 void server_request_release(struct server_request *r);
 

@@ -207,8 +207,6 @@ void server_answer(struct server_request *r, struct http_response response)
         buf_clear(&w->payload);
         response = (struct http_response){.status = 503, .retry_after_s = RETRY_AFTER_S};
     }
-    response.request_id = r->id;
-    response.fallback = r->fallback_field[0] == 0 ? NULL : r->fallback_field;
     server_conn_respond(r->conn, &response, w->payload.bytes, w->payload.len);
 }
 
@@ -309,6 +307,15 @@ void server_request_body_came(struct server_request *r, bool has_ended)
 {
     if (r->command != NULL)
         server_command_body_came(r->command, has_ended);
+}
+
+void server_request_drop_taken(struct server_request *r)
+{
+    if (r->route->may_retry && r->body.len <= r->route->plan->limits.keep_bytes)
+        return;
+    buf_consume(&r->body, r->body_taken);
+    r->body_taken = 0;
+    r->body_is_kept = false;
 }
 
 void server_request_room_made(struct server_request *r)

@@ -9,6 +9,7 @@
  */
 #include "base/check.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "server/internal.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,14 +120,6 @@ static void add_key(const struct server_request *r, struct buf *out)
     buf_add(out, path.bytes, path.len);
     buf_add_byte(out, '?');
     buf_add(out, query.bytes, query.len);
-}
-
-static u64 hash_of(const void *bytes, size_t len)
-{
-    u64 hash = 14695981039346656037u; /* FNV-1a */
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ ((const u8 *)bytes)[i]) * 1099511628211u;
-    return hash;
 }
 
 /* All values of a field of the request, in their order. spec: RFC 9111 section 4.1 */
@@ -277,7 +270,7 @@ static bool fill_entry(struct stale_entry *entry, const struct server_request *r
     entry->key_len = entry->vary_at = entry->bytes.len;
     if (!response_allows(r, cgi, head, &control, &entry->bytes))
         return false;
-    entry->hash = hash_of(entry->bytes.bytes, entry->key_len);
+    entry->hash = text_hash(entry->bytes.bytes, entry->key_len);
     entry->head_at = entry->bytes.len;
     buf_add(&entry->bytes, head, cgi->head_len);
     entry->body_at = entry->bytes.len;
@@ -390,7 +383,7 @@ static struct stale_entry *find(struct stale_store *store, const struct server_r
     struct buf *scratch = &r->worker->payload;
     buf_clear(scratch);
     add_key(r, scratch);
-    u64 hash = hash_of(scratch->bytes, scratch->len);
+    u64 hash = text_hash(scratch->bytes, scratch->len);
     for (struct stale_entry *entry = store->buckets[hash % BUCKETS]; entry != NULL;
          entry = entry->next) {
         buf_clear(scratch);
