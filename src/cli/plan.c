@@ -25,9 +25,7 @@ const char *cli_module_name(struct arena *arena, const char *path)
 /* The name becomes a path segment: only what needs no escaping there. */
 bool cli_module_name_check(const char *name, const char *path, struct err *err)
 {
-    size_t plain =
-        strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
-    if (name[0] == 0 || name[plain] != 0 || strspn(name, ".") == strlen(name))
+    if (!config_name_is_plain(name))
         return err_set(err, ERR_USAGE, ERR_NO_AT,
                        "%s: the file's name becomes part of the URL; use letters, digits and ._-",
                        path);

@@ -88,6 +88,14 @@ struct config {
 #define CONFIG_MODULES_MAX 10000
 #define CONFIG_ROUTES_MAX  10000
 
+/* Can this name a module or route, and be a plain segment of a path: letters, digits and ._-, not
+ * dots alone? */
+bool config_name_is_plain(const char *name);
+
+/* Can this name a module or route, and be a plain segment of a path: letters, digits and ._-, not
+ * dots alone? */
+bool config_name_is_plain(const char *name);
+
 /* What holds where nothing is said. */
 struct config config_default(void);
 

@@ -231,12 +231,16 @@ static bool read_key(struct reading *r, const struct toml_entry *entry, enum con
 
 /* ---- modules ---- */
 
-static bool check_name(struct reading *r, const struct toml_entry *entry)
+bool config_name_is_plain(const char *name)
 {
     size_t plain =
-        strspn(entry->key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
-    if (entry->key[0] == 0 || entry->key[plain] != 0 ||
-        strspn(entry->key, ".") == strlen(entry->key) || strlen(entry->key) > 100)
+        strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+    return name[0] != 0 && name[plain] == 0 && strspn(name, ".") < strlen(name);
+}
+
+static bool check_name(struct reading *r, const struct toml_entry *entry)
+{
+    if (!config_name_is_plain(entry->key) || strlen(entry->key) > 100)
         return fail(r, entry->line, entry->column,
                     "\"%.100s\" is no name: use letters, digits and ._-", entry->key);
     if (entry->value.kind != TOML_TABLE)

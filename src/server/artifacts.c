@@ -13,33 +13,29 @@
 
 /* One file: where it is said to be, and open; -1: it is not. */
 struct held {
-    const char **path; /* in the plan */
+    const char **path; /* of a module */
     int fd;
     char *restored; /* its path in the temporary folder, owned; NULL: it was never needed */
 };
 
 struct server_artifacts {
-    struct server_module *modules; /* of the plan */
-    struct held *files;            /* two a module */
+    struct held *files; /* two a module */
     u32 file_count;
     char folder[64]; /* "": none was needed */
 };
 
-void server_artifacts_create(struct server_artifacts **out, struct server_plan *plan)
+void server_artifacts_create(struct server_artifacts **out, struct server_module *modules,
+                             u32 count)
 {
     struct server_artifacts *artifacts = check_alloc(sizeof *artifacts);
-    u32 count = plan->module_count;
-    artifacts->modules = check_alloc((count + 1u) * sizeof *artifacts->modules);
     artifacts->files = check_alloc((2 * count + 1u) * sizeof *artifacts->files);
     artifacts->file_count = 2 * count;
     for (u32 i = 0; i < count; i++) {
-        artifacts->modules[i] = plan->modules[i];
-        artifacts->files[2 * i].path = &artifacts->modules[i].code_path;
-        artifacts->files[2 * i + 1].path = &artifacts->modules[i].module_path;
+        artifacts->files[2 * i].path = &modules[i].code_path;
+        artifacts->files[2 * i + 1].path = &modules[i].module_path;
     }
     for (u32 i = 0; i < artifacts->file_count; i++)
         artifacts->files[i].fd = open(*artifacts->files[i].path, O_RDONLY | O_CLOEXEC);
-    plan->modules = artifacts->modules;
     *out = artifacts;
 }
 
@@ -58,7 +54,6 @@ void server_artifacts_destroy(struct server_artifacts **artifacts)
     if (old->folder[0] != 0)
         rmdir(old->folder);
     free(old->files);
-    free(old->modules);
     free(old);
 }
 

@@ -7,9 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define ARENA_BYTES (256 * MIB)
@@ -52,22 +50,6 @@ int server_control_plan(const struct server_plan *plan, struct err *err)
 
 /* ---- and the process takes ---- */
 
-static bool map_board(int fd, struct server_control_config *config, struct err *err)
-{
-    struct stat info;
-    if (fstat(fd, &info) != 0)
-        return err_sys(err, "cannot look at the scoreboard");
-    size_t len = (size_t)info.st_size;
-    struct scoreboard *board = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
-    if (board == MAP_FAILED)
-        return err_sys(err, "cannot map the scoreboard");
-    if (board->supervisor_pid != (u64)getppid())
-        return err_set(err, ERR_SYSTEM, ERR_NO_AT, "the supervisor has gone");
-    CHECK(scoreboard_fits(board, len, config->plan.route_count, &config->worker_count));
-    config->board = board;
-    return true;
-}
-
 static bool read_args(int argc, char **argv, struct arena *arena,
                       struct server_control_config *config, struct err *err)
 {
@@ -78,11 +60,12 @@ static bool read_args(int argc, char **argv, struct arena *arena,
         return err_set(err, ERR_USAGE, ERR_NO_AT,
                        "control is started by `weir serve`, not by hand");
     config->url = argv[2];
-    bool ok =
-        server_plan_read(plan_fd, arena, &config->plan, err) && map_board(board_fd, config, err);
+    if (server_plan_read(plan_fd, arena, &config->plan, err))
+        config->board =
+            scoreboard_map(board_fd, false, config->plan.route_count, &config->worker_count, err);
     fd_close(&plan_fd);
     fd_close(&board_fd);
-    return ok;
+    return config->board != NULL;
 }
 
 int server_control_main(int argc, char **argv)

@@ -43,15 +43,13 @@ struct initialiser {
 
 static bool read_args(struct initialiser *init, int argc, char **argv, struct err *err)
 {
-    int plan = PROC_FD_FIRST + INITIALISER_FD_PLAN;
-    init->file = PROC_FD_FIRST + INITIALISER_FD_SNAPSHOT;
-    init->report = PROC_FD_FIRST + INITIALISER_FD_REPORT;
-    init->log_fd = PROC_FD_FIRST + INITIALISER_FD_LOG;
-    if (argc != 3 || fcntl(plan, F_GETFD) < 0)
+    int plan = proc_fd_inherited(INITIALISER_FD_PLAN);
+    init->file = proc_fd_inherited(INITIALISER_FD_SNAPSHOT);
+    init->report = proc_fd_inherited(INITIALISER_FD_REPORT);
+    init->log_fd = proc_fd_inherited(INITIALISER_FD_LOG);
+    if (argc != 3 || plan < 0)
         return err_set(err, ERR_USAGE, ERR_NO_AT,
                        "modules are initialised by `weir serve`, not by hand");
-    if (fcntl(init->log_fd, F_GETFD) < 0)
-        init->log_fd = -1;
     bool ok = server_snapshot_mode_read(argv[2], &init->mode, err) &&
               server_plan_read(plan, &init->arena, &init->plan, err);
     fd_close(&plan);

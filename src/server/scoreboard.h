@@ -13,7 +13,7 @@
  * so that sums never fall. Processes of one server are always the same program: no version.
  */
 #pragma once
-#include "base/types.h"
+#include "base/err.h"
 #include "config/config.h"
 #include <stdatomic.h>
 
@@ -116,15 +116,10 @@ static inline struct scoreboard_route *scoreboard_route(struct scoreboard *board
     return (struct scoreboard_route *)(void *)at + worker * route_count + route;
 }
 
-/* Reads from the header how many workers there are. False: the board has another size. */
-MUST_CHECK static inline bool scoreboard_fits(const struct scoreboard *board, size_t len,
-                                              u64 route_count, u32 *worker_count)
-{
-    u64 count = *(const volatile u64 *)&board->worker_count;
-    *worker_count = (u32)count;
-    return len >= sizeof *board && count <= SCOREBOARD_WORKERS_MAX &&
-           len >= scoreboard_size(count, route_count);
-}
+/* Maps the supervisor's, for as long as the process lives, and reads once how many workers there
+ * are. NULL: ERR_SYSTEM (it cannot be mapped; the supervisor has gone). */
+struct scoreboard *scoreboard_map(int fd, bool is_writable, u64 route_count, u32 *worker_count,
+                                  struct err *err);
 
 static inline void board_add(_Atomic u64 *counter, u64 delta)
 {

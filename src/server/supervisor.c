@@ -502,7 +502,7 @@ static bool initialise(struct supervisor *s, struct err *err)
     if (!ok)
         return false;
     s->plan.modules = s->modules;
-    server_artifacts_create(&s->artifacts, &s->plan);
+    server_artifacts_create(&s->artifacts, s->modules, count);
     s->plan_fd = server_plan_file(&s->plan, err);
     return s->plan_fd >= 0;
 }

@@ -5,9 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 char **worker_args_make(struct arena *arena, u32 index, const char *announce)
 {
@@ -22,26 +19,6 @@ char **worker_args_make(struct arena *arena, u32 index, const char *announce)
     return argv;
 }
 
-static bool map_board(struct server_worker_config *config, struct err *err)
-{
-    struct stat info;
-    int fd = proc_fd_inherited(WORKER_FD_BOARD);
-    if (fd < 0 || fstat(fd, &info) != 0)
-        return err_set(err, ERR_USAGE, ERR_NO_AT,
-                       "a worker is started by `weir serve`, not by hand");
-    size_t len = (size_t)info.st_size;
-    struct scoreboard *board = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (board == MAP_FAILED)
-        return err_sys(err, "cannot map the scoreboard");
-    fd_close(&fd);
-    if (board->supervisor_pid != (u64)getppid())
-        return err_set(err, ERR_SYSTEM, ERR_NO_AT, "the supervisor has gone");
-    CHECK(scoreboard_fits(board, len, config->plan.route_count, &config->worker_count) &&
-          config->index < config->worker_count);
-    config->board = board;
-    return true;
-}
-
 bool worker_args_read(int argc, char **argv, struct arena *arena,
                       struct server_worker_config *config, struct err *err)
 {
@@ -51,12 +28,17 @@ bool worker_args_read(int argc, char **argv, struct arena *arena,
                                             .lifeline_fd = proc_fd_inherited(WORKER_FD_LIFELINE),
                                             .snapshots_fd = proc_fd_inherited(WORKER_FD_SNAPSHOTS)};
     int plan_fd = proc_fd_inherited(WORKER_FD_PLAN);
-    if (argc < 4 || plan_fd < 0)
+    int board_fd = proc_fd_inherited(WORKER_FD_BOARD);
+    if (argc < 4 || plan_fd < 0 || board_fd < 0)
         return err_set(err, ERR_USAGE, ERR_NO_AT,
                        "a worker is started by `weir serve`, not by hand");
     config->index = (u32)strtoul(argv[2], NULL, 10);
     config->announce = strcmp(argv[3], "-") == 0 ? NULL : argv[3];
-    bool ok = server_plan_read(plan_fd, arena, &config->plan, err) && map_board(config, err);
+    if (server_plan_read(plan_fd, arena, &config->plan, err))
+        config->board =
+            scoreboard_map(board_fd, true, config->plan.route_count, &config->worker_count, err);
     fd_close(&plan_fd);
-    return ok;
+    fd_close(&board_fd);
+    CHECK(config->board == NULL || config->index < config->worker_count);
+    return config->board != NULL;
 }
