@@ -11,15 +11,6 @@ from harness import __all__ as harness_names
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def until(condition, pause_s=0.005):
-    """Waits for something that will come about."""
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError("it did not come about")
-        time.sleep(pause_s)
-
-
 def state_of(pid):
     """The letter of a process's state; "" if there is none."""
     try:
@@ -198,5 +189,4 @@ def together(count, work):
 
 
 __all__ = harness_names + ["Board", "Faults", "HERE", "Load", "descriptors", "freeze", "mappings",
-                           "percentile", "private_kib", "state_of", "struct", "time", "together",
-                           "until"]
+                           "percentile", "private_kib", "state_of", "struct", "time", "together"]

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 import unittest
 
 BIN = os.environ.get("WEIR_BIN", "build/dev/bin")
@@ -131,6 +132,16 @@ def command_of(pid):
         return []
 
 
+def until(find, pause_s=0.005):
+    """Waits for something that will come about, or be found; returns it."""
+    end = time.monotonic() + PATIENCE_S
+    while not (found := find()):
+        if time.monotonic() > end:
+            raise AssertionError("it did not come about")
+        time.sleep(pause_s)
+    return found
+
+
 def read_all(sock):
     pieces = []
     try:
@@ -191,4 +202,4 @@ class SharedServer(unittest.TestCase):
 
 __all__ = ["BIN", "GUESTS", "PATIENCE_S", "Replies", "Server", "SharedServer", "http",
            "is_sanitized", "json", "os", "post", "read_all", "signal", "socket", "subprocess",
-           "tempfile", "threading", "unittest"]
+           "tempfile", "threading", "unittest", "until"]

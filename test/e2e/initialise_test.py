@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 """What runs before a first call: once at the start, or for every request, and who is told what."""
-import time
 
 from harness import *  # pylint: disable=wildcard-import,unused-wildcard-import
 
@@ -22,16 +21,6 @@ PROGRAM = """(module
     (i32.store8 (i32.const 71) (i32.const 63))))"""
 ENDLESS = '(module (func (export "_initialize") (loop (br 0))) (func (export "f")))'
 LONG = ("--cpu-ms", "3600000", "--wall-ms", "3600000")
-
-
-def until(find):
-    """Waits for something to be found."""
-    end = time.monotonic() + PATIENCE_S
-    while not (found := find()):
-        if time.monotonic() > end:
-            raise AssertionError("it did not come about")
-        time.sleep(0.01)
-    return found
 
 
 def children(pid):

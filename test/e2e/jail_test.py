@@ -15,15 +15,6 @@ PRIVATE_ANONYMOUS = 0x22
 MANY = 60
 
 
-def until(condition):
-    """Waits for something that will come about."""
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError("it did not come about")
-        time.sleep(0.005)
-
-
 def state_of(path):
     """The letter of a process or thread below /proc; "" if there is none."""
     try:

@@ -6,15 +6,6 @@ import time
 from harness import *  # pylint: disable=wildcard-import,unused-wildcard-import
 
 
-def until(condition):
-    """Waits for something that will come about."""
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        if time.monotonic() > end:
-            raise AssertionError("it did not come about")
-        time.sleep(0.01)
-
-
 class Life(unittest.TestCase):
     def test_many_connections_at_once(self):
         with Server("hello", options=("--workers", "2")) as server:

@@ -1,14 +1,5 @@
 /* chatty.c -- a function that prints while it is called. */
-#define WASI(name)   __attribute__((import_module("wasi_snapshot_preview1"), import_name(#name)))
-#define EXPORT(name) __attribute__((export_name(#name)))
-
-struct part {
-    const char *bytes;
-    unsigned len;
-};
-
-WASI(fd_write)
-unsigned fd_write(unsigned fd, const struct part *parts, unsigned count, unsigned *done);
+#include "wasi.h"
 
 static const struct part to_out[] = {{"one\ntwo\n", 8}, {"three", 5}}, to_error[] = {{"oops\n", 5}};
 

@@ -3,40 +3,13 @@
  * its folder, NAME being what it is served as, says how it answers; further lines are fields of its
  * head. Without the file it is well. It speaks WASI preview 1 directly.
  */
-#define WASI(name)   __attribute__((import_module("wasi_snapshot_preview1"), import_name(#name)))
-#define EXPORT(name) __attribute__((export_name(#name)))
-
-typedef unsigned char u8;
-typedef unsigned u32;
-typedef unsigned long long u64;
-
-struct part {
-    const void *bytes;
-    u32 len;
-};
-
-WASI(args_sizes_get) u32 args_sizes_get(u32 *count, u32 *len);
-WASI(args_get) u32 args_get(char **args, char *texts);
-WASI(fd_read) u32 fd_read(u32 fd, const struct part *parts, u32 count, u32 *done);
-WASI(fd_write) u32 fd_write(u32 fd, const struct part *parts, u32 count, u32 *done);
-WASI(path_open)
-u32 path_open(u32 dir, u32 lookup, const char *path, u32 len, u32 oflags, u64 base, u64 inheriting,
-              u32 flags, u32 *opened);
-WASI(proc_exit) __attribute__((noreturn)) void proc_exit(u32 code);
+#include "wasi.h"
 
 enum { O_CREATE = 1, RIGHT_READ = 2, RIGHT_WRITE = 64 };
 
 static char *args[4], texts[4096], path[256], mood[4096];
 static u8 body[1 << 20];
 static u32 body_len, mood_len;
-
-static u32 text_len(const char *text)
-{
-    u32 len = 0;
-    for (; text[len] != 0; len++)
-        __asm__ volatile(""); /* no strlen is made of it: there is none */
-    return len;
-}
 
 static u32 read_all(u32 fd, void *bytes, u32 len)
 {

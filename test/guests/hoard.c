@@ -2,29 +2,10 @@
  * hoard.c -- a program that takes all it can get of what the query says, "memory" or "files", keeps
  * it until the request's body ends, and then says how much it was. It speaks WASI preview 1.
  */
-#define WASI(name)   __attribute__((import_module("wasi_snapshot_preview1"), import_name(#name)))
-#define EXPORT(name) __attribute__((export_name(#name)))
-
-typedef unsigned char u8;
-typedef unsigned u32;
-typedef unsigned long long u64;
+#include "wasi.h"
 
 #define PAGE      65536u
 #define FILES_MAX 100000u
-
-struct part {
-    const void *bytes;
-    u32 len;
-};
-
-WASI(environ_sizes_get) u32 environ_sizes_get(u32 *count, u32 *len);
-WASI(environ_get) u32 environ_get(char **env, char *texts);
-WASI(fd_read) u32 fd_read(u32 fd, const struct part *parts, u32 count, u32 *done);
-WASI(fd_write) u32 fd_write(u32 fd, const struct part *parts, u32 count, u32 *done);
-WASI(path_open)
-u32 path_open(u32 dir, u32 lookup, const char *path, u32 len, u32 oflags, u64 base, u64 inheriting,
-              u32 flags, u32 *opened);
-WASI(proc_exit) __attribute__((noreturn)) void proc_exit(u32 code);
 
 static char *env[256], texts[65536];
 static u8 buffer[256];

@@ -2,49 +2,22 @@
  * program.c -- a program of many small ones: the first argument says which. It speaks WASI preview
  * 1 directly, so that nothing but clang is needed to build it.
  */
-#define WASI(name)   __attribute__((import_module("wasi_snapshot_preview1"), import_name(#name)))
-#define EXPORT(name) __attribute__((export_name(#name)))
-#define NOINLINE     __attribute__((noinline))
+#include "wasi.h"
 
-typedef unsigned char u8;
-typedef unsigned short u16;
-typedef unsigned u32;
-typedef unsigned long long u64;
+#define NOINLINE __attribute__((noinline))
 
-struct part {
-    void *bytes;
-    u32 len;
-};
 struct subscription {
     u64 userdata;
     u32 tag, pad;
     u64 id, timeout, precision, flags;
 };
 
-WASI(args_sizes_get) u32 args_sizes_get(u32 *count, u32 *len);
-WASI(args_get) u32 args_get(char **args, char *texts);
-WASI(environ_sizes_get) u32 environ_sizes_get(u32 *count, u32 *len);
-WASI(environ_get) u32 environ_get(char **env, char *texts);
-WASI(fd_read) u32 fd_read(u32 fd, const struct part *parts, u32 count, u32 *done);
-WASI(fd_write) u32 fd_write(u32 fd, const struct part *parts, u32 count, u32 *done);
-WASI(path_open)
-u32 path_open(u32 dir, u32 lookup, const char *path, u32 len, u32 oflags, u64 base, u64 inheriting,
-              u32 flags, u32 *opened);
 WASI(poll_oneoff)
 u32 poll_oneoff(const struct subscription *in, u8 *out, u32 count, u32 *events);
-WASI(proc_exit) __attribute__((noreturn)) void proc_exit(u32 code);
 
 static char *args[64], *env[64], texts[65536];
 static u8 buffer[65536];
 static volatile u32 sink;
-
-static u32 text_len(const char *text)
-{
-    u32 len = 0;
-    for (; text[len] != 0; len++)
-        __asm__ volatile(""); /* no strlen is made of it: there is none */
-    return len;
-}
 
 static int is(const char *a, const char *b)
 {

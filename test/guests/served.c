@@ -2,38 +2,11 @@
  * served.c -- a program that is run for HTTP requests: the query says what it does with one. It
  * speaks WASI preview 1 directly, so that nothing but clang is needed to build it.
  */
-#define WASI(name)   __attribute__((import_module("wasi_snapshot_preview1"), import_name(#name)))
-#define EXPORT(name) __attribute__((export_name(#name)))
-
-typedef unsigned char u8;
-typedef unsigned u32;
-typedef unsigned long long u64;
-
-struct part {
-    const void *bytes;
-    u32 len;
-};
-
-WASI(environ_sizes_get) u32 environ_sizes_get(u32 *count, u32 *len);
-WASI(environ_get) u32 environ_get(char **env, char *texts);
-WASI(fd_read) u32 fd_read(u32 fd, const struct part *parts, u32 count, u32 *done);
-WASI(fd_write) u32 fd_write(u32 fd, const struct part *parts, u32 count, u32 *done);
-WASI(path_open)
-u32 path_open(u32 dir, u32 lookup, const char *path, u32 len, u32 oflags, u64 base, u64 inheriting,
-              u32 flags, u32 *opened);
-WASI(proc_exit) __attribute__((noreturn)) void proc_exit(u32 code);
+#include "wasi.h"
 
 static char *env[256], texts[65536];
 static u8 buffer[16384];
 static u32 env_count;
-
-static u32 text_len(const char *text)
-{
-    u32 len = 0;
-    for (; text[len] != 0; len++)
-        __asm__ volatile(""); /* no strlen is made of it: there is none */
-    return len;
-}
 
 static u32 read_from(u32 fd)
 {
