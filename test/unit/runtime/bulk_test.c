@@ -4,6 +4,7 @@
 #include "proc/compile.h"
 #include "runtime/internal.h"
 #include "test/test.h"
+#include "test/unit/runtime/wat.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,21 +81,6 @@ struct fixture {
 
 static struct fixture fixture;
 
-static void compile(struct fixture *f, const char *source, struct proc_artifact *out)
-{
-    char text[96], wasm[96], command[256];
-    struct err err = {0};
-    const struct proc_compile_options options = {.tier = PROC_TIER_QUICK};
-    snprintf(text, sizeof text, "%s/m.wat", f->folder);
-    snprintf(wasm, sizeof wasm, "%s/m.wasm", f->folder);
-    FILE *file = fopen(text, "we");
-    assert_true(file != NULL && fputs(source, file) >= 0 && fclose(file) == 0);
-    snprintf(command, sizeof command, "wat2wasm -o %s %s", wasm, text);
-    assert_int_equal(system(command), 0);
-    if (!proc_compile_file(&f->cache, wasm, &options, NULL, NULL, out, &err))
-        fail_msg("%s", err.text);
-}
-
 static int compile_all(void **state)
 {
     struct fixture *f = *state = &fixture;
@@ -102,8 +88,8 @@ static int compile_all(void **state)
     snprintf(f->folder, sizeof f->folder, "/tmp/weir-test-XXXXXX");
     if (mkdtemp(f->folder) == NULL || !proc_cache_open_temporary(&f->cache, &err))
         return 1;
-    compile(f, mess_source, &f->mess);
-    compile(f, work_source, &f->work);
+    compile_wat(f->folder, &f->cache, mess_source, &f->mess);
+    compile_wat(f->folder, &f->cache, work_source, &f->work);
     return 0;
 }
 

@@ -164,9 +164,7 @@ static void snapshots_that_fail_leave_nothing(void **state)
     struct fixture *f = *state;
     u64 len;
     begin(f, NULL);
-    struct rt_instance *instance = start(f, f->module);
-    u8 *bytes = take(instance, &len);
-    rt_instance_destroy(&instance);
+    u8 *bytes = take_first(f, &len);
     int fd = seal(bytes, len, 0);
     u64 mapped_before = mapped_bytes;
     i64 held_before = held;
@@ -190,7 +188,7 @@ static void snapshots_that_fail_leave_nothing(void **state)
     assert_true(step > 1);
     struct err err = {0};
     u8 *room = make_room();
-    instance = start(f, f->module);
+    struct rt_instance *instance = start(f, f->module);
     steps = fail_at = 0;
     assert_false(rt_snapshot_take(instance, room, &len, &err));
     fail_at = UINT32_MAX;

@@ -8,6 +8,7 @@
 #include "proc/compile.h"
 #include "runtime/internal.h"
 #include "test/test.h"
+#include "test/unit/runtime/wat.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,29 +115,15 @@ static u32 host_tell(struct rt_instance *instance, u32 value)
 static const struct rt_host_func tell = {"env",   "tell",         "i_i",
                                          "value", RT_HOST_IMPURE, (rt_host_code *)host_tell};
 
-static inline void compile(struct fixture *f, const char *source, struct proc_artifact *out)
-{
-    char text[96], wasm[96], command[256];
-    struct err err = {0};
-    const struct proc_compile_options options = {.tier = PROC_TIER_QUICK};
-    snprintf(text, sizeof text, "%s/m.wat", f->folder);
-    snprintf(wasm, sizeof wasm, "%s/m.wasm", f->folder);
-    FILE *file = fopen(text, "we");
-    assert_true(file != NULL && fputs(source, file) >= 0 && fclose(file) == 0);
-    snprintf(command, sizeof command, "wat2wasm -o %s %s", wasm, text);
-    assert_int_equal(system(command), 0);
-    if (!proc_compile_file(&f->cache, wasm, &options, NULL, NULL, out, &err))
-        fail_msg("%s", err.text);
-}
-
 static inline bool compile_all(struct fixture *f)
 {
     struct err err = {0};
     snprintf(f->folder, sizeof f->folder, "/tmp/weir-test-XXXXXX");
     if (mkdtemp(f->folder) == NULL || !proc_cache_open_temporary(&f->cache, &err))
         return false;
-    compile(f, ready_source, &f->ready);
-    compile(f, "(module (memory 2) (func (export \"_initialize\")))", &f->other);
+    compile_wat(f->folder, &f->cache, ready_source, &f->ready);
+    compile_wat(f->folder, &f->cache, "(module (memory 2) (func (export \"_initialize\")))",
+                &f->other);
     return true;
 }
 
@@ -235,6 +222,15 @@ static inline u8 *take(const struct rt_instance *instance, u64 *len)
     assert_non_null(bytes);
     memcpy(bytes, room, *len);
     release_room(room);
+    return bytes;
+}
+
+/* Those of an instance that has run what it begins with, and is gone. */
+static inline u8 *take_first(struct fixture *f, u64 *len)
+{
+    struct rt_instance *instance = start(f, f->module);
+    u8 *bytes = take(instance, len);
+    rt_instance_destroy(&instance);
     return bytes;
 }
 

@@ -298,9 +298,7 @@ static void each_field_has_its_limits(void **state)
     };
     u64 len;
     begin(f, NULL);
-    struct rt_instance *instance = start(f, f->module);
-    u8 *bytes = take(instance, &len);
-    rt_instance_destroy(&instance);
+    u8 *bytes = take_first(f, &len);
     for (u32 i = 0; i < COUNT_OF(cases); i++) {
         u8 old[8];
         struct err err = {0};
@@ -323,9 +321,7 @@ static void cut_off_ones_are_refused(void **state)
     struct fixture *f = *state;
     u64 len;
     begin(f, NULL);
-    struct rt_instance *instance = start(f, f->module);
-    u8 *bytes = take(instance, &len);
-    rt_instance_destroy(&instance);
+    u8 *bytes = take_first(f, &len);
     for (u64 cut = 1; cut < len; cut += cut < 2 * RT_PAGE_BYTES ? 41 : RT_PAGE_BYTES - 1)
         assert_false(try(f, bytes, cut));
     /* It says how long it is: that is made to fit, so that only what is missing tells. */
@@ -342,9 +338,7 @@ static void only_a_sealed_file_of_this_module_is_used(void **state)
     struct fixture *f = *state;
     u64 len;
     begin(f, NULL);
-    struct rt_instance *instance = start(f, f->module);
-    u8 *bytes = take(instance, &len);
-    rt_instance_destroy(&instance);
+    u8 *bytes = take_first(f, &len);
     int sealed = seal(bytes, len, 0), open = memfd_create("open", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     assert_true(pwrite(open, bytes, len, 0) == (ssize_t)len);
     const struct {
