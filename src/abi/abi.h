@@ -21,7 +21,7 @@
 #pragma once
 #include "base/types.h"
 
-#define ABI_VERSION      3
+#define ABI_VERSION      4
 #define ABI_INT_PARAMS   5
 #define ABI_FLOAT_PARAMS 8
 #define ABI_REG_RESULTS  2
@@ -139,9 +139,11 @@ struct abi_vmctx {
 #undef F
 };
 
-/* The context of a host function, made per instance that imports it. Its compiled stub checks
- * ABI_HOST_STACK, calls fn(instance, arguments...) by the C convention with the Wasm values as
- * u32, u64, f32, f64 and the result likewise (at most one), and looks at exec->pending after. */
+/* An imported function as its importer calls it: fn(instance, arguments...) by the C convention,
+ * with the Wasm values as u32, u64, f32, f64 and the result likewise (at most one). ABI_HOST_STACK
+ * is checked before, exec->pending looked at after. Calls by number do all that themselves if every
+ * argument has a register; the guest convention is the same there, so fn may be another instance's
+ * function, and instance its context. For other calls it is the context of a compiled stub. */
 #define ABI_HOST_FIELDS(F)                                                                         \
     F(struct abi_host, struct abi_vmctx *, vmctx, 0) /* of the importing instance */               \
     F(struct abi_host, void *, fn, 8)                                                              \
@@ -177,6 +179,7 @@ struct abi_layout {
     u64 globals;      /* union abi_value[]: an own global's value; an imported one's slot holds a
                          pointer to the exporter's union abi_value */
     u64 func_imports; /* struct abi_entry[] */
+    u64 hosts;        /* struct abi_host[], one per function import */
     u64 type_ids;     /* u64[]: canonical id of each type of the module */
     u64 refs;         /* u64[]: the funcref of every function that ref.func names in code, in the
                          order of the module file's list of them */
@@ -190,7 +193,8 @@ static inline struct abi_layout abi_layout_make(struct abi_counts counts)
     at.tables = at.memories + (u64)counts.memories * sizeof(struct abi_memory_ref);
     at.globals = round_up(at.tables + (u64)counts.tables * sizeof(struct abi_table *), 16);
     at.func_imports = round_up(at.globals + (u64)counts.globals * sizeof(union abi_value), 32);
-    at.type_ids = at.func_imports + (u64)counts.func_imports * sizeof(struct abi_entry);
+    at.hosts = at.func_imports + (u64)counts.func_imports * sizeof(struct abi_entry);
+    at.type_ids = at.hosts + (u64)counts.func_imports * sizeof(struct abi_host);
     at.refs = at.type_ids + (u64)counts.types * sizeof(u64);
     at.size_bytes = round_up(at.refs + (u64)counts.refs * sizeof(u64), 64);
     return at;

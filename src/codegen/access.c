@@ -74,6 +74,31 @@ void cg_call_trap(struct cg_module *m, LLVMValueRef stub, LLVMValueRef *args, u3
     LLVMBuildUnreachable(m->builder);
 }
 
+/* rsp itself: a frame may be large. */
+static LLVMValueRef stack_pointer(struct cg_module *m)
+{
+    static const char name[] = "rsp";
+    LLVMMetadataRef text = LLVMMDStringInContext2(m->llvm, name, sizeof name - 1);
+    LLVMValueRef which = LLVMMetadataAsValue(m->llvm, LLVMMDNodeInContext2(m->llvm, &text, 1));
+    LLVMValueRef intrinsic = cg_intrinsic(m, "llvm.read_register", &m->type.i64, 1);
+    return cg_call(m, LLVMGlobalGetValueType(intrinsic), intrinsic, CG_CALL_C, &which, 1);
+}
+
+LLVMValueRef cg_stack_is_short(struct cg_module *m, LLVMValueRef exec)
+{
+    LLVMValueRef limit = cg_field_load_invariant(m, m->type.i64, exec,
+                                                 offsetof(struct abi_exec, stack_limit), "limit");
+    LLVMValueRef least = LLVMBuildAdd(m->builder, limit, cg_const_i64(m, ABI_HOST_STACK), "least");
+    return LLVMBuildICmp(m->builder, LLVMIntULT, stack_pointer(m), least, "short");
+}
+
+LLVMValueRef cg_is_pending(struct cg_module *m, LLVMValueRef exec)
+{
+    LLVMValueRef pending = cg_field_load(m, m->type.i64, exec, offsetof(struct abi_exec, pending),
+                                         CG_SCOPE_CONTEXT, "pending");
+    return LLVMBuildICmp(m->builder, LLVMIntNE, pending, cg_const_i64(m, 0), "");
+}
+
 LLVMValueRef cg_intrinsic(struct cg_module *m, const char *name, LLVMTypeRef *overloads, u32 count)
 {
     unsigned id = LLVMLookupIntrinsicID(name, strlen(name));

@@ -49,22 +49,53 @@ static void emit_call(struct cg_func *f, u32 type_index, LLVMValueRef code, LLVM
     push_results(f, type, result);
 }
 
+/* A host function, nearly always: what its stub would do is done here, so that it costs what a call
+ * through a pointer costs. */
+static void emit_call_host(struct cg_func *f, u32 index)
+{
+    struct cg_module *m = f->m;
+    u64 at = m->layout.hosts + (u64)index * sizeof(struct abi_host);
+    LLVMValueRef exec =
+        cg_field_load_invariant(m, m->type.ptr, f->ctx, offsetof(struct abi_vmctx, exec), "exec");
+    cg_trap_if(f, cg_stack_is_short(m, exec), ABI_TRAP_STACK_EXHAUSTED);
+    LLVMValueRef fn =
+        cg_field_load_invariant(m, m->type.ptr, f->ctx, at + offsetof(struct abi_host, fn), "fn");
+    LLVMValueRef instance = cg_field_load_invariant(
+        m, m->type.ptr, f->ctx, at + offsetof(struct abi_host, instance), "instance");
+    emit_call(f, m->wasm->funcs[index].type, fn, instance);
+    LLVMBasicBlockRef stay = cg_block_new(f, "stay");
+    LLVMBasicBlockRef leave = cg_block_new_cold(f, "leave");
+    LLVMBuildCondBr(m->builder, cg_is_pending(m, exec), leave, stay);
+    LLVMPositionBuilderAtEnd(m->builder, leave);
+    cg_call(m, LLVMGlobalGetValueType(m->yield), m->yield, CG_CALL_C, &f->ctx, 1);
+    LLVMBuildBr(m->builder, stay);
+    LLVMPositionBuilderAtEnd(m->builder, stay);
+}
+
+/* Through the stub of its type, or straight to another instance's function. */
+static void emit_call_entry(struct cg_func *f, u32 index)
+{
+    struct cg_module *m = f->m;
+    u64 at = m->layout.func_imports + (u64)index * sizeof(struct abi_entry);
+    LLVMValueRef code = cg_field_load_invariant(m, m->type.ptr, f->ctx,
+                                                at + offsetof(struct abi_entry, code), "code");
+    LLVMValueRef ctx = cg_field_load_invariant(m, m->type.ptr, f->ctx,
+                                               at + offsetof(struct abi_entry, ctx), "callee");
+    emit_call(f, m->wasm->funcs[index].type, code, ctx);
+}
+
 void cg_emit_call(struct cg_func *f, const struct wasm_instr *instr, const struct cg_row *row)
 {
     (void)row;
     struct cg_module *m = f->m;
     u32 imports = m->wasm->func_import_count, index = instr->index;
-    u32 type = m->wasm->funcs[index].type;
-    if (index >= imports) {
-        emit_call(f, type, cg_func_of(m, index - imports), f->ctx);
-        return;
-    }
-    u64 entry = m->layout.func_imports + (u64)index * sizeof(struct abi_entry);
-    LLVMValueRef code = cg_field_load_invariant(m, m->type.ptr, f->ctx,
-                                                entry + offsetof(struct abi_entry, code), "code");
-    LLVMValueRef ctx = cg_field_load_invariant(m, m->type.ptr, f->ctx,
-                                               entry + offsetof(struct abi_entry, ctx), "callee");
-    emit_call(f, type, code, ctx);
+    const struct wasm_func_type *type = &m->wasm->types[m->wasm->funcs[index].type];
+    if (index >= imports)
+        emit_call(f, m->wasm->funcs[index].type, cg_func_of(m, index - imports), f->ctx);
+    else if (type->result_count <= 1 && !cg_type_has_stacked_params(type))
+        emit_call_host(f, index);
+    else
+        emit_call_entry(f, index);
 }
 
 /* Goes on only if the entry's type id is the expected one; the cold path says why not. */

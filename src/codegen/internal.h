@@ -93,7 +93,7 @@ struct cg_module {
     LLVMValueRef *entries;           /* per type; NULL: none */
     LLVMValueRef *host_calls;        /* per type; NULL: none */
     LLVMValueRef traps[ABI_TRAP_COUNT];
-    LLVMValueRef trap_call_indirect;
+    LLVMValueRef trap_call_indirect, yield;
     LLVMValueRef builtins[CG_BUILTIN_COUNT];
     LLVMValueRef intrinsics[WASM_OP_COUNT]; /* declared when first used */
     LLVMValueRef hidden[2][CG_HIDDEN_COUNT];
@@ -165,6 +165,10 @@ LLVMValueRef cg_call(struct cg_module *m, LLVMTypeRef type, LLVMValueRef callee,
                      unsigned convention, LLVMValueRef *args, u32 arg_count);
 /* Calls a stub that traps, never merged with another call, and ends the block. */
 void cg_call_trap(struct cg_module *m, LLVMValueRef stub, LLVMValueRef *args, u32 arg_count);
+/* Around calls of host code, as an i1: too little of the stack is left for it; the call's end is
+ * the time to leave. */
+LLVMValueRef cg_stack_is_short(struct cg_module *m, LLVMValueRef exec);
+LLVMValueRef cg_is_pending(struct cg_module *m, LLVMValueRef exec);
 LLVMValueRef cg_intrinsic(struct cg_module *m, const char *name, LLVMTypeRef *overloads, u32 count);
 
 /* ---- trampoline.c ---- */

@@ -3,9 +3,11 @@
  *
  *   trap_<kind>          cold and never returning: hands the trap to the runtime
  *   trap_call_indirect   finds out which of the three traps of call_indirect it is
+ *   yield                leaves the processor, behind a call of host code
  *   memory_grow, ...     call the runtime's part of an instruction: abi/builtin.def
  *   entry_<type>         from C into a guest function of this type (abi_entry_fn)
- *   host_<type>          from guest code to a host function of this type
+ *   host_<type>          from guest code to a host function of this type, unless the call itself
+ *                        does what is to be done (call.c)
  *
  * Host code never meets a guest stack's end: whatever calls it, except the trap builtin, checks
  * ABI_HOST_STACK first.
@@ -119,34 +121,31 @@ static void emit_trap_call_indirect(struct cg_module *m)
 
 static void check_headroom(struct stub *stub)
 {
-    struct cg_module *m = stub->m;
-    LLVMValueRef intrinsic = cg_intrinsic(m, "llvm.frameaddress", &m->type.ptr, 1);
-    LLVMValueRef level = cg_const_i32(m, 0);
-    LLVMValueRef frame =
-        cg_call(m, LLVMGlobalGetValueType(intrinsic), intrinsic, CG_CALL_C, &level, 1);
-    LLVMValueRef limit =
-        cg_field_load(m, m->type.i64, stub->exec, offsetof(struct abi_exec, stack_limit),
-                      CG_SCOPE_CONTEXT, "limit");
-    LLVMValueRef least = LLVMBuildAdd(m->builder, limit, cg_const_i64(m, ABI_HOST_STACK), "least");
-    LLVMValueRef at = LLVMBuildPtrToInt(m->builder, frame, m->type.i64, "at");
-    LLVMValueRef low = LLVMBuildICmp(m->builder, LLVMIntULT, at, least, "low");
-    stub_trap_if(stub, low, ABI_TRAP_STACK_EXHAUSTED);
+    stub_trap_if(stub, cg_stack_is_short(stub->m, stub->exec), ABI_TRAP_STACK_EXHAUSTED);
+}
+
+static void emit_yield(struct cg_module *m)
+{
+    LLVMTypeRef type = LLVMFunctionType(m->type.none, &m->type.ptr, 1, false);
+    struct stub stub = stub_begin(m, "yield", type, CG_CALL_C);
+    cg_function_set_flag(m, stub.fn, "cold");
+    m->yield = stub.fn;
+    if (is_elsewhere(m))
+        return;
+    stub_find_exec(&stub, LLVMGetParam(stub.fn, 0));
+    LLVMValueRef builtin = load_builtin(&stub, offsetof(struct abi_builtins, yield));
+    cg_call(m, type, builtin, CG_CALL_C, &stub.exec, 1);
+    LLVMBuildRetVoid(m->builder);
 }
 
 static void yield_if_pending(struct stub *stub)
 {
     struct cg_module *m = stub->m;
-    LLVMValueRef pending =
-        cg_field_load(m, m->type.i64, stub->exec, offsetof(struct abi_exec, pending),
-                      CG_SCOPE_CONTEXT, "pending");
     LLVMBasicBlockRef leave = LLVMAppendBasicBlockInContext(m->llvm, stub->fn, "leave");
     LLVMBasicBlockRef stay = LLVMAppendBasicBlockInContext(m->llvm, stub->fn, "stay");
-    LLVMValueRef none = LLVMBuildICmp(m->builder, LLVMIntEQ, pending, cg_const_i64(m, 0), "none");
-    LLVMBuildCondBr(m->builder, none, stay, leave);
+    LLVMBuildCondBr(m->builder, cg_is_pending(m, stub->exec), leave, stay);
     LLVMPositionBuilderAtEnd(m->builder, leave);
-    LLVMValueRef builtin = load_builtin(stub, offsetof(struct abi_builtins, yield));
-    LLVMTypeRef type = LLVMFunctionType(m->type.none, &m->type.ptr, 1, false);
-    cg_call(m, type, builtin, CG_CALL_C, &stub->exec, 1);
+    cg_call(m, LLVMGlobalGetValueType(m->yield), m->yield, CG_CALL_C, &stub->ctx, 1);
     LLVMBuildBr(m->builder, stay);
     LLVMPositionBuilderAtEnd(m->builder, stay);
 }
@@ -303,8 +302,9 @@ static void remove_if_unused(LLVMValueRef *stub)
 
 void cg_stubs_trim(struct cg_module *m)
 {
-    for (u32 i = 0; i < CG_BUILTIN_COUNT; i++) /* users of traps before traps */
+    for (u32 i = 0; i < CG_BUILTIN_COUNT; i++) /* users of others before those */
         remove_if_unused(&m->builtins[i]);
+    remove_if_unused(&m->yield);
     remove_if_unused(&m->trap_call_indirect);
     for (u32 i = 1; i < ABI_TRAP_COUNT; i++)
         remove_if_unused(&m->traps[i]);
@@ -316,6 +316,7 @@ void cg_stubs_emit(struct cg_module *m)
     for (u32 i = 1; i < ABI_TRAP_COUNT; i++)
         m->traps[i] = emit_trap(m, (enum abi_trap)i);
     emit_trap_call_indirect(m);
+    emit_yield(m);
     for (u32 i = 0; i < CG_BUILTIN_COUNT; i++)
         emit_builtin(m, (enum cg_builtin)i);
     for (u32 i = 0; i < w->func_count && !is_elsewhere(m); i++) {

@@ -34,6 +34,11 @@ struct abi_entry *rt_ctx_func_imports(const struct rt_instance *instance)
     return ctx_at(instance, instance->module->layout.func_imports);
 }
 
+struct abi_host *rt_ctx_hosts(const struct rt_instance *instance)
+{
+    return ctx_at(instance, instance->module->layout.hosts);
+}
+
 static struct abi_entry make_entry(const struct rt_instance *instance, u32 defined)
 {
     const struct rt_module *module = instance->module;
@@ -267,12 +272,11 @@ static bool allocate(struct rt_instance *instance, struct err *err)
     instance->ctx = aligned_alloc(CTX_ALIGN, module->layout.size_bytes);
     instance->memories = calloc(module->file.memory_count + 1u, sizeof *instance->memories);
     instance->tables = calloc(module->file.table_count + 1u, sizeof *instance->tables);
-    instance->hosts = calloc(rt_import_count(module, RT_EXTERN_FUNC) + 1u, sizeof *instance->hosts);
     instance->entries = calloc(module->file.entry_count + 1u, sizeof *instance->entries);
     instance->data_dropped = calloc(module->file.data_count + 1u, sizeof(bool));
     instance->elem_dropped = calloc(module->file.elem_count + 1u, sizeof(bool));
     if (instance->ctx == NULL || instance->memories == NULL || instance->tables == NULL ||
-        instance->hosts == NULL || instance->entries == NULL || instance->data_dropped == NULL ||
+        instance->entries == NULL || instance->data_dropped == NULL ||
         instance->elem_dropped == NULL)
         return err_set(err, ERR_LIMIT, ERR_NO_AT, "no memory for an instance");
     memset(instance->ctx, 0, module->layout.size_bytes);
@@ -350,7 +354,6 @@ void rt_instance_destroy(struct rt_instance **instance)
     free(old->entries);
     free(old->data_dropped);
     free(old->elem_dropped);
-    free(old->hosts);
     free(old->ctx);
     old->module->engine->instance_count--;
     rt_module_release(&old->module);

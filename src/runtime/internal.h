@@ -289,7 +289,6 @@ struct rt_instance {
     bool any_dropped;                  /* since it was fresh */
     struct rt_instance *kept; /* instances that failed after they had filled a table of ours */
     struct rt_instance *kept_next;
-    struct abi_host *hosts;                        /* one per function import */
     struct rt_instance *group_next, *group_before; /* ring of linked instances */
     struct rt_fiber *fiber;                        /* the one it is on, or NULL */
     bool started; /* start function and `_initialize` have run, or there are none */
@@ -300,6 +299,7 @@ struct rt_instance {
  * refused; destroy it. */
 MUST_CHECK bool rt_instance_reset(struct rt_instance *instance);
 struct abi_entry *rt_ctx_func_imports(const struct rt_instance *instance);
+struct abi_host *rt_ctx_hosts(const struct rt_instance *instance);
 struct abi_memory_ref *rt_ctx_memories(const struct rt_instance *instance);
 struct abi_table **rt_ctx_tables(const struct rt_instance *instance);
 union abi_value *rt_ctx_globals(const struct rt_instance *instance);

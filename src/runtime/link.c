@@ -238,7 +238,8 @@ static void link_host(struct rt_instance *instance, u32 index)
 {
     const struct rt_module *module = instance->module;
     u32 type = rt_module_func_type(module, index);
-    instance->hosts[index] = (struct abi_host){
+    struct abi_host *host = &rt_ctx_hosts(instance)[index];
+    *host = (struct abi_host){
         .vmctx = instance->ctx,
         .fn = (void *)module->hosts[index]->code,
         .instance = instance,
@@ -247,7 +248,7 @@ static void link_host(struct rt_instance *instance, u32 index)
     set_func_import(instance, index,
                     (struct abi_entry){
                         .code = rt_code_at(module->code, module->code->host_calls[type]),
-                        .ctx = &instance->hosts[index],
+                        .ctx = host,
                         .type_id = module->file.type_ids[type],
                     });
 }
@@ -265,8 +266,8 @@ void rt_instance_watch(struct rt_instance *instance, u32 flags)
     const struct rt_module *module = instance->module;
     CHECK(instance->fiber == NULL);
     for (u32 i = 0; i < rt_import_count(module, RT_EXTERN_FUNC); i++) {
-        struct abi_host *host = &instance->hosts[i];
-        if (host->fn == NULL || (module->hosts[i]->flags & flags) == 0)
+        struct abi_host *host = &rt_ctx_hosts(instance)[i];
+        if (host->instance != instance || (module->hosts[i]->flags & flags) == 0)
             continue; /* another instance's function, or none of these */
         host->fn = (void *)end_watched;
         host->instance = host;
@@ -295,6 +296,8 @@ static bool link_export(struct rt_instance *instance, enum rt_extern kind, u32 i
     case RT_EXTERN_FUNC: {
         struct abi_entry entry = rt_instance_entry(from, export->index);
         set_func_import(instance, index, entry);
+        rt_ctx_hosts(instance)[index] = (struct abi_host){
+            .vmctx = instance->ctx, .fn = entry.code, .instance = entry.ctx, .index = index};
         return entry.type_id == module->file.type_ids[import->type];
     }
     case RT_EXTERN_TABLE: {

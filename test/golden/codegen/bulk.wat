@@ -13,7 +13,7 @@
 ;; target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"
 ;; target triple = "x86_64-unknown-linux-gnu"
 ;;
-;; @weir_code = protected constant { i64, i32, i32, i32, i32, [3 x i32] } { i64 3550049556836730199, i32 3, i32 1, i32 1, i32 0, [3 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0] }, align 8
+;; @weir_code = protected constant { i64, i32, i32, i32, i32, [3 x i32] } { i64 3550049556836730199, i32 4, i32 1, i32 1, i32 0, [3 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0] }, align 8
 ;;
 ;; ; Function Attrs: cold noreturn nounwind uwtable
 ;; define hidden void @trap_stack_exhausted(ptr %0) #0 section ".text" {
@@ -26,22 +26,33 @@
 ;;   unreachable
 ;; }
 ;;
-;; ; Function Attrs: nocallback nofree nosync nounwind willreturn memory(none)
-;; declare ptr @llvm.frameaddress.p0(i32 immarg) #1
-;;
-;; ; Function Attrs: nounwind uwtable
-;; define hidden i64 @memory_fill(ptr %0, i64 %1, i64 %2, i64 %3, i64 %4) #2 section ".text" {
+;; ; Function Attrs: cold nounwind uwtable
+;; define hidden void @yield(ptr %0) #1 section ".text" {
 ;; entry:
 ;;   %exec = load ptr, ptr %0, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   %5 = call ptr @llvm.frameaddress.p0(i32 0)
-;;   %limit = load i64, ptr %exec, align 8, !alias.scope !1, !noalias !4
+;;   %1 = getelementptr nuw i8, ptr %0, i64 8
+;;   %builtins = load ptr, ptr %1, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
+;;   %2 = getelementptr nuw i8, ptr %builtins, i64 8
+;;   %builtin = load ptr, ptr %2, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
+;;   call void %builtin(ptr %exec)
+;;   ret void
+;; }
+;;
+;; ; Function Attrs: nocallback nofree nosync nounwind willreturn memory(read)
+;; declare i64 @llvm.read_register.i64(metadata) #2
+;;
+;; ; Function Attrs: nounwind uwtable
+;; define hidden i64 @memory_fill(ptr %0, i64 %1, i64 %2, i64 %3, i64 %4) #3 section ".text" {
+;; entry:
+;;   %exec = load ptr, ptr %0, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
+;;   %limit = load i64, ptr %exec, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   %least = add i64 %limit, 65536
-;;   %at = ptrtoint ptr %5 to i64
-;;   %low = icmp ult i64 %at, %least
-;;   br i1 %low, label %bad, label %good
+;;   %5 = call i64 @llvm.read_register.i64(metadata !8)
+;;   %short = icmp ult i64 %5, %least
+;;   br i1 %short, label %bad, label %good
 ;;
 ;; bad:                                              ; preds = %entry
-;;   call void @trap_stack_exhausted(ptr %0) #3
+;;   call void @trap_stack_exhausted(ptr %0) #4
 ;;   unreachable
 ;;
 ;; good:                                             ; preds = %entry
@@ -52,15 +63,11 @@
 ;;   %8 = call i64 %builtin(ptr %0, i64 %1, i64 %2, i64 %3, i64 %4)
 ;;   %9 = getelementptr nuw i8, ptr %exec, i64 8
 ;;   %pending = load i64, ptr %9, align 8, !alias.scope !1, !noalias !4
-;;   %none = icmp eq i64 %pending, 0
-;;   br i1 %none, label %stay, label %leave
+;;   %10 = icmp ne i64 %pending, 0
+;;   br i1 %10, label %leave, label %stay
 ;;
 ;; leave:                                            ; preds = %good
-;;   %10 = getelementptr nuw i8, ptr %0, i64 8
-;;   %builtins1 = load ptr, ptr %10, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   %11 = getelementptr nuw i8, ptr %builtins1, i64 8
-;;   %builtin2 = load ptr, ptr %11, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   call void %builtin2(ptr %exec)
+;;   call void @yield(ptr %0)
 ;;   br label %stay
 ;;
 ;; stay:                                             ; preds = %leave, %good
@@ -68,18 +75,17 @@
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden i64 @memory_copy(ptr %0, i64 %1, i64 %2, i64 %3, i64 %4, i64 %5) #2 section ".text" {
+;; define hidden i64 @memory_copy(ptr %0, i64 %1, i64 %2, i64 %3, i64 %4, i64 %5) #3 section ".text" {
 ;; entry:
 ;;   %exec = load ptr, ptr %0, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   %6 = call ptr @llvm.frameaddress.p0(i32 0)
-;;   %limit = load i64, ptr %exec, align 8, !alias.scope !1, !noalias !4
+;;   %limit = load i64, ptr %exec, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   %least = add i64 %limit, 65536
-;;   %at = ptrtoint ptr %6 to i64
-;;   %low = icmp ult i64 %at, %least
-;;   br i1 %low, label %bad, label %good
+;;   %6 = call i64 @llvm.read_register.i64(metadata !8)
+;;   %short = icmp ult i64 %6, %least
+;;   br i1 %short, label %bad, label %good
 ;;
 ;; bad:                                              ; preds = %entry
-;;   call void @trap_stack_exhausted(ptr %0) #3
+;;   call void @trap_stack_exhausted(ptr %0) #4
 ;;   unreachable
 ;;
 ;; good:                                             ; preds = %entry
@@ -90,15 +96,11 @@
 ;;   %9 = call i64 %builtin(ptr %0, i64 %1, i64 %2, i64 %3, i64 %4, i64 %5)
 ;;   %10 = getelementptr nuw i8, ptr %exec, i64 8
 ;;   %pending = load i64, ptr %10, align 8, !alias.scope !1, !noalias !4
-;;   %none = icmp eq i64 %pending, 0
-;;   br i1 %none, label %stay, label %leave
+;;   %11 = icmp ne i64 %pending, 0
+;;   br i1 %11, label %leave, label %stay
 ;;
 ;; leave:                                            ; preds = %good
-;;   %11 = getelementptr nuw i8, ptr %0, i64 8
-;;   %builtins1 = load ptr, ptr %11, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   %12 = getelementptr nuw i8, ptr %builtins1, i64 8
-;;   %builtin2 = load ptr, ptr %12, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   call void %builtin2(ptr %exec)
+;;   call void @yield(ptr %0)
 ;;   br label %stay
 ;;
 ;; stay:                                             ; preds = %leave, %good
@@ -106,18 +108,17 @@
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden i64 @memory_init(ptr %0, i64 %1, i64 %2, i64 %3, i64 %4, i64 %5) #2 section ".text" {
+;; define hidden i64 @memory_init(ptr %0, i64 %1, i64 %2, i64 %3, i64 %4, i64 %5) #3 section ".text" {
 ;; entry:
 ;;   %exec = load ptr, ptr %0, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   %6 = call ptr @llvm.frameaddress.p0(i32 0)
-;;   %limit = load i64, ptr %exec, align 8, !alias.scope !1, !noalias !4
+;;   %limit = load i64, ptr %exec, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   %least = add i64 %limit, 65536
-;;   %at = ptrtoint ptr %6 to i64
-;;   %low = icmp ult i64 %at, %least
-;;   br i1 %low, label %bad, label %good
+;;   %6 = call i64 @llvm.read_register.i64(metadata !8)
+;;   %short = icmp ult i64 %6, %least
+;;   br i1 %short, label %bad, label %good
 ;;
 ;; bad:                                              ; preds = %entry
-;;   call void @trap_stack_exhausted(ptr %0) #3
+;;   call void @trap_stack_exhausted(ptr %0) #4
 ;;   unreachable
 ;;
 ;; good:                                             ; preds = %entry
@@ -128,15 +129,11 @@
 ;;   %9 = call i64 %builtin(ptr %0, i64 %1, i64 %2, i64 %3, i64 %4, i64 %5)
 ;;   %10 = getelementptr nuw i8, ptr %exec, i64 8
 ;;   %pending = load i64, ptr %10, align 8, !alias.scope !1, !noalias !4
-;;   %none = icmp eq i64 %pending, 0
-;;   br i1 %none, label %stay, label %leave
+;;   %11 = icmp ne i64 %pending, 0
+;;   br i1 %11, label %leave, label %stay
 ;;
 ;; leave:                                            ; preds = %good
-;;   %11 = getelementptr nuw i8, ptr %0, i64 8
-;;   %builtins1 = load ptr, ptr %11, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   %12 = getelementptr nuw i8, ptr %builtins1, i64 8
-;;   %builtin2 = load ptr, ptr %12, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   call void %builtin2(ptr %exec)
+;;   call void @yield(ptr %0)
 ;;   br label %stay
 ;;
 ;; stay:                                             ; preds = %leave, %good
@@ -144,18 +141,17 @@
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden i64 @data_drop(ptr %0, i64 %1) #2 section ".text" {
+;; define hidden i64 @data_drop(ptr %0, i64 %1) #3 section ".text" {
 ;; entry:
 ;;   %exec = load ptr, ptr %0, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   %2 = call ptr @llvm.frameaddress.p0(i32 0)
-;;   %limit = load i64, ptr %exec, align 8, !alias.scope !1, !noalias !4
+;;   %limit = load i64, ptr %exec, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   %least = add i64 %limit, 65536
-;;   %at = ptrtoint ptr %2 to i64
-;;   %low = icmp ult i64 %at, %least
-;;   br i1 %low, label %bad, label %good
+;;   %2 = call i64 @llvm.read_register.i64(metadata !8)
+;;   %short = icmp ult i64 %2, %least
+;;   br i1 %short, label %bad, label %good
 ;;
 ;; bad:                                              ; preds = %entry
-;;   call void @trap_stack_exhausted(ptr %0) #3
+;;   call void @trap_stack_exhausted(ptr %0) #4
 ;;   unreachable
 ;;
 ;; good:                                             ; preds = %entry
@@ -166,15 +162,11 @@
 ;;   %5 = call i64 %builtin(ptr %0, i64 %1)
 ;;   %6 = getelementptr nuw i8, ptr %exec, i64 8
 ;;   %pending = load i64, ptr %6, align 8, !alias.scope !1, !noalias !4
-;;   %none = icmp eq i64 %pending, 0
-;;   br i1 %none, label %stay, label %leave
+;;   %7 = icmp ne i64 %pending, 0
+;;   br i1 %7, label %leave, label %stay
 ;;
 ;; leave:                                            ; preds = %good
-;;   %7 = getelementptr nuw i8, ptr %0, i64 8
-;;   %builtins1 = load ptr, ptr %7, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   %8 = getelementptr nuw i8, ptr %builtins1, i64 8
-;;   %builtin2 = load ptr, ptr %8, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   call void %builtin2(ptr %exec)
+;;   call void @yield(ptr %0)
 ;;   br label %stay
 ;;
 ;; stay:                                             ; preds = %leave, %good
@@ -182,19 +174,19 @@
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden void @entry_0(ptr %0, ptr %1, ptr %2) #2 section ".text" {
+;; define hidden void @entry_0(ptr %0, ptr %1, ptr %2) #3 section ".text" {
 ;; entry:
-;;   %3 = load i32, ptr %2, align 4, !alias.scope !8, !noalias !9
+;;   %3 = load i32, ptr %2, align 4, !alias.scope !9, !noalias !10
 ;;   %4 = getelementptr nuw i8, ptr %2, i64 16
-;;   %5 = load i32, ptr %4, align 4, !alias.scope !8, !noalias !9
+;;   %5 = load i32, ptr %4, align 4, !alias.scope !9, !noalias !10
 ;;   %6 = getelementptr nuw i8, ptr %2, i64 32
-;;   %7 = load i32, ptr %6, align 4, !alias.scope !8, !noalias !9
+;;   %7 = load i32, ptr %6, align 4, !alias.scope !9, !noalias !10
 ;;   call void %0(ptr %1, i32 %3, i32 %5, i32 %7)
 ;;   ret void
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden void @f0(ptr noundef nonnull dereferenceable(128) %ctx, i32 %0, i32 %1, i32 %2) #2 section ".text" {
+;; define hidden void @f0(ptr noundef nonnull dereferenceable(128) %ctx, i32 %0, i32 %1, i32 %2) #3 section ".text" {
 ;; entry:
 ;;   %local = alloca i32, align 4
 ;;   store i32 %0, ptr %local, align 4
@@ -234,9 +226,10 @@
 ;; }
 ;;
 ;; attributes #0 = { cold noreturn nounwind uwtable "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" "target-cpu"="x86-64-v3" }
-;; attributes #1 = { nocallback nofree nosync nounwind willreturn memory(none) }
-;; attributes #2 = { nounwind uwtable "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" "target-cpu"="x86-64-v3" }
-;; attributes #3 = { nomerge }
+;; attributes #1 = { cold nounwind uwtable "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" "target-cpu"="x86-64-v3" }
+;; attributes #2 = { nocallback nofree nosync nounwind willreturn memory(read) }
+;; attributes #3 = { nounwind uwtable "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" "target-cpu"="x86-64-v3" }
+;; attributes #4 = { nomerge }
 ;;
 ;; !0 = !{}
 ;; !1 = !{!2}
@@ -246,5 +239,6 @@
 ;; !5 = !{!"memory", !3}
 ;; !6 = !{!"table", !3}
 ;; !7 = !{!"values", !3}
-;; !8 = !{!7}
-;; !9 = !{!2, !5, !6}
+;; !8 = !{!"rsp"}
+;; !9 = !{!7}
+;; !10 = !{!2, !5, !6}

@@ -12,7 +12,7 @@
 ;; target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"
 ;; target triple = "x86_64-unknown-linux-gnu"
 ;;
-;; @weir_code = protected constant { i64, i32, i32, i32, i32, [6 x i32] } { i64 3550049556836730199, i32 3, i32 2, i32 2, i32 0, [6 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @f2 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @host_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0] }, align 8
+;; @weir_code = protected constant { i64, i32, i32, i32, i32, [6 x i32] } { i64 3550049556836730199, i32 4, i32 2, i32 2, i32 0, [6 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @f2 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @host_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0] }, align 8
 ;;
 ;; ; Function Attrs: cold noreturn nounwind uwtable
 ;; define hidden void @trap_table_out_of_bounds(ptr %0) #0 section ".text" {
@@ -65,7 +65,7 @@
 ;;   br i1 %outside, label %bad, label %good
 ;;
 ;; bad:                                              ; preds = %entry
-;;   call void @trap_table_out_of_bounds(ptr %0) #3
+;;   call void @trap_table_out_of_bounds(ptr %0) #4
 ;;   unreachable
 ;;
 ;; good:                                             ; preds = %entry
@@ -73,19 +73,31 @@
 ;;   br i1 %null, label %bad1, label %good2
 ;;
 ;; bad1:                                             ; preds = %good
-;;   call void @trap_uninitialized_element(ptr %0) #3
+;;   call void @trap_uninitialized_element(ptr %0) #4
 ;;   unreachable
 ;;
 ;; good2:                                            ; preds = %good
-;;   call void @trap_indirect_call_type(ptr %0) #3
+;;   call void @trap_indirect_call_type(ptr %0) #4
 ;;   unreachable
 ;; }
 ;;
-;; ; Function Attrs: nocallback nofree nosync nounwind willreturn memory(none)
-;; declare ptr @llvm.frameaddress.p0(i32 immarg) #1
+;; ; Function Attrs: cold nounwind uwtable
+;; define hidden void @yield(ptr %0) #1 section ".text" {
+;; entry:
+;;   %exec = load ptr, ptr %0, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
+;;   %1 = getelementptr nuw i8, ptr %0, i64 8
+;;   %builtins = load ptr, ptr %1, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
+;;   %2 = getelementptr nuw i8, ptr %builtins, i64 8
+;;   %builtin = load ptr, ptr %2, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
+;;   call void %builtin(ptr %exec)
+;;   ret void
+;; }
+;;
+;; ; Function Attrs: nocallback nofree nosync nounwind willreturn memory(read)
+;; declare i64 @llvm.read_register.i64(metadata) #2
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden void @entry_0(ptr %0, ptr %1, ptr %2) #2 section ".text" {
+;; define hidden void @entry_0(ptr %0, ptr %1, ptr %2) #3 section ".text" {
 ;; entry:
 ;;   %3 = load i32, ptr %2, align 4, !alias.scope !8, !noalias !9
 ;;   %4 = getelementptr nuw i8, ptr %2, i64 16
@@ -96,19 +108,18 @@
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden i64 @host_0(ptr %0, i32 %1, i64 %2) #2 section ".text" {
+;; define hidden i64 @host_0(ptr %0, i32 %1, i64 %2) #3 section ".text" {
 ;; entry:
 ;;   %ctx = load ptr, ptr %0, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   %exec = load ptr, ptr %ctx, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   %3 = call ptr @llvm.frameaddress.p0(i32 0)
-;;   %limit = load i64, ptr %exec, align 8, !alias.scope !1, !noalias !4
+;;   %limit = load i64, ptr %exec, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   %least = add i64 %limit, 65536
-;;   %at = ptrtoint ptr %3 to i64
-;;   %low = icmp ult i64 %at, %least
-;;   br i1 %low, label %bad, label %good
+;;   %3 = call i64 @llvm.read_register.i64(metadata !10)
+;;   %short = icmp ult i64 %3, %least
+;;   br i1 %short, label %bad, label %good
 ;;
 ;; bad:                                              ; preds = %entry
-;;   call void @trap_stack_exhausted(ptr %ctx) #3
+;;   call void @trap_stack_exhausted(ptr %ctx) #4
 ;;   unreachable
 ;;
 ;; good:                                             ; preds = %entry
@@ -119,15 +130,11 @@
 ;;   %6 = call i64 %fn(ptr %instance, i32 %1, i64 %2)
 ;;   %7 = getelementptr nuw i8, ptr %exec, i64 8
 ;;   %pending = load i64, ptr %7, align 8, !alias.scope !1, !noalias !4
-;;   %none = icmp eq i64 %pending, 0
-;;   br i1 %none, label %stay, label %leave
+;;   %8 = icmp ne i64 %pending, 0
+;;   br i1 %8, label %leave, label %stay
 ;;
 ;; leave:                                            ; preds = %good
-;;   %8 = getelementptr nuw i8, ptr %ctx, i64 8
-;;   %builtins = load ptr, ptr %8, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   %9 = getelementptr nuw i8, ptr %builtins, i64 8
-;;   %builtin = load ptr, ptr %9, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   call void %builtin(ptr %exec)
+;;   call void @yield(ptr %ctx)
 ;;   br label %stay
 ;;
 ;; stay:                                             ; preds = %leave, %good
@@ -135,7 +142,7 @@
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden void @entry_1(ptr %0, ptr %1, ptr %2) #2 section ".text" {
+;; define hidden void @entry_1(ptr %0, ptr %1, ptr %2) #3 section ".text" {
 ;; entry:
 ;;   %3 = load i32, ptr %2, align 4, !alias.scope !8, !noalias !9
 ;;   %4 = call i64 %0(ptr %1, i32 %3)
@@ -144,7 +151,7 @@
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden i64 @f1(ptr noundef nonnull dereferenceable(128) %ctx, i32 %0, i64 %1) #2 section ".text" {
+;; define hidden i64 @f1(ptr noundef nonnull dereferenceable(192) %ctx, i32 %0, i64 %1) #3 section ".text" {
 ;; entry:
 ;;   %local = alloca i32, align 4
 ;;   store i32 %0, ptr %local, align 4
@@ -155,20 +162,42 @@
 ;; body:                                             ; preds = %entry
 ;;   %2 = load i32, ptr %local, align 4
 ;;   %3 = load i64, ptr %local1, align 8
-;;   %4 = getelementptr nuw i8, ptr %ctx, i64 64
-;;   %code = load ptr, ptr %4, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   %5 = getelementptr nuw i8, ptr %ctx, i64 72
-;;   %callee = load ptr, ptr %5, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   %6 = call i64 %code(ptr %callee, i32 %2, i64 %3)
+;;   %exec = load ptr, ptr %ctx, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
+;;   %limit = load i64, ptr %exec, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
+;;   %least = add i64 %limit, 65536
+;;   %4 = call i64 @llvm.read_register.i64(metadata !10)
+;;   %short = icmp ult i64 %4, %least
+;;   br i1 %short, label %bad, label %good
+;;
+;; good:                                             ; preds = %body
+;;   %5 = getelementptr nuw i8, ptr %ctx, i64 104
+;;   %fn = load ptr, ptr %5, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
+;;   %6 = getelementptr nuw i8, ptr %ctx, i64 112
+;;   %instance = load ptr, ptr %6, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
+;;   %7 = call i64 %fn(ptr %instance, i32 %2, i64 %3)
+;;   %8 = getelementptr nuw i8, ptr %exec, i64 8
+;;   %pending = load i64, ptr %8, align 8, !alias.scope !1, !noalias !4
+;;   %9 = icmp ne i64 %pending, 0
+;;   br i1 %9, label %leave, label %stay
+;;
+;; stay:                                             ; preds = %leave, %good
 ;;   br label %end
 ;;
-;; end:                                              ; preds = %body
-;;   %7 = phi i64 [ %6, %body ]
-;;   ret i64 %7
+;; end:                                              ; preds = %stay
+;;   %10 = phi i64 [ %7, %stay ]
+;;   ret i64 %10
+;;
+;; bad:                                              ; preds = %body
+;;   call void @trap_stack_exhausted(ptr %ctx) #4
+;;   unreachable
+;;
+;; leave:                                            ; preds = %good
+;;   call void @yield(ptr %ctx)
+;;   br label %stay
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden i64 @f2(ptr noundef nonnull dereferenceable(128) %ctx, i32 %0) #2 section ".text" {
+;; define hidden i64 @f2(ptr noundef nonnull dereferenceable(192) %ctx, i32 %0) #3 section ".text" {
 ;; entry:
 ;;   %local = alloca i32, align 4
 ;;   store i32 %0, ptr %local, align 4
@@ -179,24 +208,24 @@
 ;;   %2 = getelementptr nuw i8, ptr %ctx, i64 32
 ;;   %table = load ptr, ptr %2, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   %3 = getelementptr nuw i8, ptr %table, i64 8
-;;   %len = load i64, ptr %3, align 8, !alias.scope !10, !noalias !11
+;;   %len = load i64, ptr %3, align 8, !alias.scope !11, !noalias !12
 ;;   %entries = load ptr, ptr %table, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   %4 = icmp ult i64 1, %len
 ;;   %clamped = select i1 %4, i64 1, i64 %len
 ;;   %entry1 = getelementptr nuw [32 x i8], ptr %entries, i64 %clamped
 ;;   %5 = getelementptr nuw i8, ptr %entry1, i64 16
-;;   %id = load i64, ptr %5, align 8, !alias.scope !10, !noalias !11
-;;   %6 = getelementptr nuw i8, ptr %ctx, i64 96
+;;   %id = load i64, ptr %5, align 8, !alias.scope !11, !noalias !12
+;;   %6 = getelementptr nuw i8, ptr %ctx, i64 128
 ;;   %expected = load i64, ptr %6, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   %7 = icmp ne i64 %id, %expected
 ;;   br i1 %7, label %bad, label %good
 ;;
 ;; good:                                             ; preds = %body
-;;   %code = load ptr, ptr %entry1, align 8, !alias.scope !10, !noalias !11
+;;   %code = load ptr, ptr %entry1, align 8, !alias.scope !11, !noalias !12
 ;;   %8 = getelementptr nuw i8, ptr %entry1, i64 8
-;;   %callee = load ptr, ptr %8, align 8, !alias.scope !10, !noalias !11
+;;   %callee = load ptr, ptr %8, align 8, !alias.scope !11, !noalias !12
 ;;   %9 = icmp eq ptr %callee, %ctx
-;;   br i1 %9, label %own, label %foreign, !prof !12
+;;   br i1 %9, label %own, label %foreign, !prof !13
 ;;
 ;; own:                                              ; preds = %foreign, %good
 ;;   %10 = phi ptr [ %ctx, %good ], [ %callee, %foreign ]
@@ -208,7 +237,7 @@
 ;;   ret i64 %12
 ;;
 ;; bad:                                              ; preds = %body
-;;   call void @trap_call_indirect(ptr %ctx, i64 1, i64 %len, i64 %id) #3
+;;   call void @trap_call_indirect(ptr %ctx, i64 1, i64 %len, i64 %id) #4
 ;;   unreachable
 ;;
 ;; foreign:                                          ; preds = %good
@@ -216,9 +245,10 @@
 ;; }
 ;;
 ;; attributes #0 = { cold noreturn nounwind uwtable "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" "target-cpu"="x86-64-v3" }
-;; attributes #1 = { nocallback nofree nosync nounwind willreturn memory(none) }
-;; attributes #2 = { nounwind uwtable "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" "target-cpu"="x86-64-v3" }
-;; attributes #3 = { nomerge }
+;; attributes #1 = { cold nounwind uwtable "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" "target-cpu"="x86-64-v3" }
+;; attributes #2 = { nocallback nofree nosync nounwind willreturn memory(read) }
+;; attributes #3 = { nounwind uwtable "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" "target-cpu"="x86-64-v3" }
+;; attributes #4 = { nomerge }
 ;;
 ;; !0 = !{}
 ;; !1 = !{!2}
@@ -230,6 +260,7 @@
 ;; !7 = !{!"values", !3}
 ;; !8 = !{!7}
 ;; !9 = !{!2, !5, !6}
-;; !10 = !{!6}
-;; !11 = !{!2, !5, !7}
-;; !12 = !{!"branch_weights", i32 1048576, i32 1}
+;; !10 = !{!"rsp"}
+;; !11 = !{!6}
+;; !12 = !{!2, !5, !7}
+;; !13 = !{!"branch_weights", i32 1048576, i32 1}

@@ -9,7 +9,7 @@
 ;; target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"
 ;; target triple = "x86_64-unknown-linux-gnu"
 ;;
-;; @weir_code = protected constant { i64, i32, i32, i32, i32, [9 x i32] } { i64 3550049556836730199, i32 3, i32 3, i32 3, i32 0, [9 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @f1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @f2 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_2 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0, i32 0, i32 0] }, align 8
+;; @weir_code = protected constant { i64, i32, i32, i32, i32, [9 x i32] } { i64 3550049556836730199, i32 4, i32 3, i32 3, i32 0, [9 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @f1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @f2 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_1 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_2 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0, i32 0, i32 0] }, align 8
 ;;
 ;; ; Function Attrs: cold noreturn nounwind uwtable
 ;; define hidden void @trap_integer_divide_by_zero(ptr %0) #0 section ".text" {
@@ -44,8 +44,8 @@
 ;;   unreachable
 ;; }
 ;;
-;; ; Function Attrs: nocallback nofree nosync nounwind willreturn memory(none)
-;; declare ptr @llvm.frameaddress.p0(i32 immarg) #1
+;; ; Function Attrs: nocallback nofree nosync nounwind willreturn memory(read)
+;; declare i64 @llvm.read_register.i64(metadata) #1
 ;;
 ;; ; Function Attrs: nounwind uwtable
 ;; define hidden void @entry_0(ptr %0, ptr %1, ptr %2) #2 section ".text" {
@@ -182,7 +182,7 @@
 ;; }
 ;;
 ;; attributes #0 = { cold noreturn nounwind uwtable "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" "target-cpu"="x86-64-v3" }
-;; attributes #1 = { nocallback nofree nosync nounwind willreturn memory(none) }
+;; attributes #1 = { nocallback nofree nosync nounwind willreturn memory(read) }
 ;; attributes #2 = { nounwind uwtable "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" "target-cpu"="x86-64-v3" }
 ;; attributes #3 = { nomerge }
 ;;

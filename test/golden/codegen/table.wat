@@ -11,7 +11,7 @@
 ;; target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"
 ;; target triple = "x86_64-unknown-linux-gnu"
 ;;
-;; @weir_code = protected constant { i64, i32, i32, i32, i32, [5 x i32] } { i64 3550049556836730199, i32 3, i32 1, i32 2, i32 0, [5 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0, i32 0, i32 0] }, align 8
+;; @weir_code = protected constant { i64, i32, i32, i32, i32, [5 x i32] } { i64 3550049556836730199, i32 4, i32 1, i32 2, i32 0, [5 x i32] [i32 trunc (i64 sub (i64 ptrtoint (ptr @f0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 trunc (i64 sub (i64 ptrtoint (ptr @entry_0 to i64), i64 ptrtoint (ptr @weir_code to i64)) to i32), i32 0, i32 0, i32 0] }, align 8
 ;;
 ;; ; Function Attrs: cold noreturn nounwind uwtable
 ;; define hidden void @trap_table_out_of_bounds(ptr %0) #0 section ".text" {
@@ -64,7 +64,7 @@
 ;;   br i1 %outside, label %bad, label %good
 ;;
 ;; bad:                                              ; preds = %entry
-;;   call void @trap_table_out_of_bounds(ptr %0) #3
+;;   call void @trap_table_out_of_bounds(ptr %0) #4
 ;;   unreachable
 ;;
 ;; good:                                             ; preds = %entry
@@ -72,30 +72,41 @@
 ;;   br i1 %null, label %bad1, label %good2
 ;;
 ;; bad1:                                             ; preds = %good
-;;   call void @trap_uninitialized_element(ptr %0) #3
+;;   call void @trap_uninitialized_element(ptr %0) #4
 ;;   unreachable
 ;;
 ;; good2:                                            ; preds = %good
-;;   call void @trap_indirect_call_type(ptr %0) #3
+;;   call void @trap_indirect_call_type(ptr %0) #4
 ;;   unreachable
 ;; }
 ;;
-;; ; Function Attrs: nocallback nofree nosync nounwind willreturn memory(none)
-;; declare ptr @llvm.frameaddress.p0(i32 immarg) #1
-;;
-;; ; Function Attrs: nounwind uwtable
-;; define hidden i64 @table_get(ptr %0, i64 %1, i64 %2) #2 section ".text" {
+;; ; Function Attrs: cold nounwind uwtable
+;; define hidden void @yield(ptr %0) #1 section ".text" {
 ;; entry:
 ;;   %exec = load ptr, ptr %0, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   %3 = call ptr @llvm.frameaddress.p0(i32 0)
-;;   %limit = load i64, ptr %exec, align 8, !alias.scope !1, !noalias !4
+;;   %1 = getelementptr nuw i8, ptr %0, i64 8
+;;   %builtins = load ptr, ptr %1, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
+;;   %2 = getelementptr nuw i8, ptr %builtins, i64 8
+;;   %builtin = load ptr, ptr %2, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
+;;   call void %builtin(ptr %exec)
+;;   ret void
+;; }
+;;
+;; ; Function Attrs: nocallback nofree nosync nounwind willreturn memory(read)
+;; declare i64 @llvm.read_register.i64(metadata) #2
+;;
+;; ; Function Attrs: nounwind uwtable
+;; define hidden i64 @table_get(ptr %0, i64 %1, i64 %2) #3 section ".text" {
+;; entry:
+;;   %exec = load ptr, ptr %0, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
+;;   %limit = load i64, ptr %exec, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   %least = add i64 %limit, 65536
-;;   %at = ptrtoint ptr %3 to i64
-;;   %low = icmp ult i64 %at, %least
-;;   br i1 %low, label %bad, label %good
+;;   %3 = call i64 @llvm.read_register.i64(metadata !8)
+;;   %short = icmp ult i64 %3, %least
+;;   br i1 %short, label %bad, label %good
 ;;
 ;; bad:                                              ; preds = %entry
-;;   call void @trap_stack_exhausted(ptr %0) #3
+;;   call void @trap_stack_exhausted(ptr %0) #4
 ;;   unreachable
 ;;
 ;; good:                                             ; preds = %entry
@@ -106,15 +117,11 @@
 ;;   %6 = call i64 %builtin(ptr %0, i64 %1, i64 %2)
 ;;   %7 = getelementptr nuw i8, ptr %exec, i64 8
 ;;   %pending = load i64, ptr %7, align 8, !alias.scope !1, !noalias !4
-;;   %none = icmp eq i64 %pending, 0
-;;   br i1 %none, label %stay, label %leave
+;;   %8 = icmp ne i64 %pending, 0
+;;   br i1 %8, label %leave, label %stay
 ;;
 ;; leave:                                            ; preds = %good
-;;   %8 = getelementptr nuw i8, ptr %0, i64 8
-;;   %builtins1 = load ptr, ptr %8, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   %9 = getelementptr nuw i8, ptr %builtins1, i64 8
-;;   %builtin2 = load ptr, ptr %9, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   call void %builtin2(ptr %exec)
+;;   call void @yield(ptr %0)
 ;;   br label %stay
 ;;
 ;; stay:                                             ; preds = %leave, %good
@@ -122,18 +129,17 @@
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden i64 @table_set(ptr %0, i64 %1, i64 %2, i64 %3) #2 section ".text" {
+;; define hidden i64 @table_set(ptr %0, i64 %1, i64 %2, i64 %3) #3 section ".text" {
 ;; entry:
 ;;   %exec = load ptr, ptr %0, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   %4 = call ptr @llvm.frameaddress.p0(i32 0)
-;;   %limit = load i64, ptr %exec, align 8, !alias.scope !1, !noalias !4
+;;   %limit = load i64, ptr %exec, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   %least = add i64 %limit, 65536
-;;   %at = ptrtoint ptr %4 to i64
-;;   %low = icmp ult i64 %at, %least
-;;   br i1 %low, label %bad, label %good
+;;   %4 = call i64 @llvm.read_register.i64(metadata !8)
+;;   %short = icmp ult i64 %4, %least
+;;   br i1 %short, label %bad, label %good
 ;;
 ;; bad:                                              ; preds = %entry
-;;   call void @trap_stack_exhausted(ptr %0) #3
+;;   call void @trap_stack_exhausted(ptr %0) #4
 ;;   unreachable
 ;;
 ;; good:                                             ; preds = %entry
@@ -144,15 +150,11 @@
 ;;   %7 = call i64 %builtin(ptr %0, i64 %1, i64 %2, i64 %3)
 ;;   %8 = getelementptr nuw i8, ptr %exec, i64 8
 ;;   %pending = load i64, ptr %8, align 8, !alias.scope !1, !noalias !4
-;;   %none = icmp eq i64 %pending, 0
-;;   br i1 %none, label %stay, label %leave
+;;   %9 = icmp ne i64 %pending, 0
+;;   br i1 %9, label %leave, label %stay
 ;;
 ;; leave:                                            ; preds = %good
-;;   %9 = getelementptr nuw i8, ptr %0, i64 8
-;;   %builtins1 = load ptr, ptr %9, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   %10 = getelementptr nuw i8, ptr %builtins1, i64 8
-;;   %builtin2 = load ptr, ptr %10, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
-;;   call void %builtin2(ptr %exec)
+;;   call void @yield(ptr %0)
 ;;   br label %stay
 ;;
 ;; stay:                                             ; preds = %leave, %good
@@ -160,16 +162,16 @@
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden void @entry_0(ptr %0, ptr %1, ptr %2) #2 section ".text" {
+;; define hidden void @entry_0(ptr %0, ptr %1, ptr %2) #3 section ".text" {
 ;; entry:
-;;   %3 = load i32, ptr %2, align 4, !alias.scope !8, !noalias !9
+;;   %3 = load i32, ptr %2, align 4, !alias.scope !9, !noalias !10
 ;;   %4 = call i32 %0(ptr %1, i32 %3)
-;;   store i32 %4, ptr %2, align 4, !alias.scope !8, !noalias !9
+;;   store i32 %4, ptr %2, align 4, !alias.scope !9, !noalias !10
 ;;   ret void
 ;; }
 ;;
 ;; ; Function Attrs: nounwind uwtable
-;; define hidden i32 @f0(ptr noundef nonnull dereferenceable(128) %ctx, i32 %0) #2 section ".text" {
+;; define hidden i32 @f0(ptr noundef nonnull dereferenceable(128) %ctx, i32 %0) #3 section ".text" {
 ;; entry:
 ;;   %local = alloca i32, align 4
 ;;   store i32 %0, ptr %local, align 4
@@ -183,30 +185,30 @@
 ;;   %5 = getelementptr nuw i8, ptr %ctx, i64 40
 ;;   %table = load ptr, ptr %5, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   %6 = getelementptr nuw i8, ptr %table, i64 8
-;;   %len = load i64, ptr %6, align 8, !alias.scope !10, !noalias !11
+;;   %len = load i64, ptr %6, align 8, !alias.scope !11, !noalias !12
 ;;   %7 = trunc i64 %len to i32
 ;;   %index = zext i32 %7 to i64
 ;;   %8 = getelementptr nuw i8, ptr %ctx, i64 40
 ;;   %table1 = load ptr, ptr %8, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   %9 = getelementptr nuw i8, ptr %table1, i64 8
-;;   %len2 = load i64, ptr %9, align 8, !alias.scope !10, !noalias !11
+;;   %len2 = load i64, ptr %9, align 8, !alias.scope !11, !noalias !12
 ;;   %entries = load ptr, ptr %table1, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   %10 = icmp ult i64 %index, %len2
 ;;   %clamped = select i1 %10, i64 %index, i64 %len2
 ;;   %entry3 = getelementptr nuw [32 x i8], ptr %entries, i64 %clamped
 ;;   %11 = getelementptr nuw i8, ptr %entry3, i64 16
-;;   %id = load i64, ptr %11, align 8, !alias.scope !10, !noalias !11
+;;   %id = load i64, ptr %11, align 8, !alias.scope !11, !noalias !12
 ;;   %12 = getelementptr nuw i8, ptr %ctx, i64 72
 ;;   %expected = load i64, ptr %12, align 8, !invariant.load !0, !alias.scope !1, !noalias !4
 ;;   %13 = icmp ne i64 %id, %expected
 ;;   br i1 %13, label %bad, label %good
 ;;
 ;; good:                                             ; preds = %body
-;;   %code = load ptr, ptr %entry3, align 8, !alias.scope !10, !noalias !11
+;;   %code = load ptr, ptr %entry3, align 8, !alias.scope !11, !noalias !12
 ;;   %14 = getelementptr nuw i8, ptr %entry3, i64 8
-;;   %callee = load ptr, ptr %14, align 8, !alias.scope !10, !noalias !11
+;;   %callee = load ptr, ptr %14, align 8, !alias.scope !11, !noalias !12
 ;;   %15 = icmp eq ptr %callee, %ctx
-;;   br i1 %15, label %own, label %foreign, !prof !12
+;;   br i1 %15, label %own, label %foreign, !prof !13
 ;;
 ;; own:                                              ; preds = %foreign, %good
 ;;   %16 = phi ptr [ %ctx, %good ], [ %callee, %foreign ]
@@ -218,7 +220,7 @@
 ;;   ret i32 %18
 ;;
 ;; bad:                                              ; preds = %body
-;;   call void @trap_call_indirect(ptr %ctx, i64 %index, i64 %len2, i64 %id) #3
+;;   call void @trap_call_indirect(ptr %ctx, i64 %index, i64 %len2, i64 %id) #4
 ;;   unreachable
 ;;
 ;; foreign:                                          ; preds = %good
@@ -226,9 +228,10 @@
 ;; }
 ;;
 ;; attributes #0 = { cold noreturn nounwind uwtable "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" "target-cpu"="x86-64-v3" }
-;; attributes #1 = { nocallback nofree nosync nounwind willreturn memory(none) }
-;; attributes #2 = { nounwind uwtable "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" "target-cpu"="x86-64-v3" }
-;; attributes #3 = { nomerge }
+;; attributes #1 = { cold nounwind uwtable "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" "target-cpu"="x86-64-v3" }
+;; attributes #2 = { nocallback nofree nosync nounwind willreturn memory(read) }
+;; attributes #3 = { nounwind uwtable "disable-tail-calls"="true" "frame-pointer"="all" "no-builtins" "probe-stack"="inline-asm" "target-cpu"="x86-64-v3" }
+;; attributes #4 = { nomerge }
 ;;
 ;; !0 = !{}
 ;; !1 = !{!2}
@@ -238,8 +241,9 @@
 ;; !5 = !{!"memory", !3}
 ;; !6 = !{!"table", !3}
 ;; !7 = !{!"values", !3}
-;; !8 = !{!7}
-;; !9 = !{!2, !5, !6}
-;; !10 = !{!6}
-;; !11 = !{!2, !5, !7}
-;; !12 = !{!"branch_weights", i32 1048576, i32 1}
+;; !8 = !{!"rsp"}
+;; !9 = !{!7}
+;; !10 = !{!2, !5, !6}
+;; !11 = !{!6}
+;; !12 = !{!2, !5, !7}
+;; !13 = !{!"branch_weights", i32 1048576, i32 1}

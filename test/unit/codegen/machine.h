@@ -201,6 +201,11 @@ static inline struct abi_entry *machine_import(struct machine *m, u32 index)
     return (struct abi_entry *)(void *)((u8 *)m->ctx + m->layout.func_imports) + index;
 }
 
+static inline struct abi_host *machine_host(struct machine *m, u32 index)
+{
+    return (struct abi_host *)(void *)((u8 *)m->ctx + m->layout.hosts) + index;
+}
+
 static inline void machine_make_context(struct machine *m)
 {
     const struct wasm_module *w = m->module;

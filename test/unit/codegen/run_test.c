@@ -114,14 +114,46 @@ static const char host_wat[] =
     " (call $sum (local.get 0) (i64.const 2) (f32.const 0.5) (i32.const 3) (i32.const 4)"
     "  (i32.const 5) (i32.const 6) (f64.const 0.25) (i64.const 7))))";
 
-static void connect_host(struct machine *m, struct abi_host *host, struct host_call *call)
+static u64 host_few(void *instance, u32 a, f64 b)
+{
+    return host_sum(instance, a, 2, 0.5f, 3, 4, 5, 6, b, 7);
+}
+
+/* Every argument has a register: no stub is needed. */
+static const char host_few_wat[] =
+    "(module (import \"env\" \"few\" (func $few (param i32 f64) (result i64)))"
+    " (func (export \"run\") (param i32) (result i64)"
+    " (call $few (local.get 0) (f64.const 0.25))))";
+
+static void connect_host(struct machine *m, void *fn, struct host_call *call)
 {
     const i32 *host_calls = (const i32 *)(m->code + 1) + m->code->func_count + m->code->type_count;
     u32 type = m->module->funcs[0].type;
     assert_int_not_equal(host_calls[type], 0);
-    *host = (struct abi_host){.vmctx = m->ctx, .fn = (void *)(uintptr_t)host_sum, .instance = call};
+    struct abi_host *host = machine_host(m, 0);
+    *host = (struct abi_host){.vmctx = m->ctx, .fn = fn, .instance = call};
     *machine_import(m, 0) = (struct abi_entry){
         .code = (u8 *)(uintptr_t)m->code + host_calls[type], .ctx = host, .type_id = type + 1};
+}
+
+static void call_host(const char *wat, void *fn, struct cg_options options)
+{
+    struct machine m;
+    struct host_call call = {0};
+    machine_init(&m, wat);
+    machine_load(&m, options);
+    connect_host(&m, fn, &call);
+    union abi_value slot = {.u32 = 1};
+    m.exec.pending = 1;
+    machine_call(&m, "run", &slot);
+    assert_int_equal(slot.u64, (u64)28 << 32 | 1);
+    assert_true(call.last == 0.75);
+    assert_int_equal(m.exec.pending, 0); /* yielded at the exit */
+    /* Without room for host code the call traps before it is made. */
+    m.exec.stack_limit = (u64)(uintptr_t)__builtin_frame_address(0) - ABI_HOST_STACK / 2;
+    assert_int_equal(machine_trap(&m, "run", &slot), ABI_TRAP_STACK_EXHAUSTED);
+    assert_int_equal(call.calls, 1);
+    machine_fini(&m);
 }
 
 static void host_functions_get_c_arguments(void **state)
@@ -129,22 +161,8 @@ static void host_functions_get_c_arguments(void **state)
     (void)state;
     MACHINE_MODES(options)
     {
-        struct machine m;
-        struct host_call call = {0};
-        struct abi_host host;
-        machine_init(&m, host_wat);
-        machine_load(&m, options);
-        connect_host(&m, &host, &call);
-        union abi_value slot = {.u32 = 1};
-        m.exec.pending = 1;
-        machine_call(&m, "run", &slot);
-        assert_int_equal(slot.u64, (u64)28 << 32 | 1);
-        assert_true(call.last == 0.75);
-        assert_int_equal(m.exec.pending, 0); /* yielded at the exit */
-        /* Without room for host code the call traps before it is made. */
-        m.exec.stack_limit = (u64)(uintptr_t)__builtin_frame_address(0) - ABI_HOST_STACK / 2;
-        assert_int_equal(machine_trap(&m, "run", &slot), ABI_TRAP_STACK_EXHAUSTED);
-        machine_fini(&m);
+        call_host(host_wat, (void *)(uintptr_t)host_sum, options);
+        call_host(host_few_wat, (void *)(uintptr_t)host_few, options);
     }
 }
 

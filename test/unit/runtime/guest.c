@@ -12,12 +12,12 @@ static inline u8 *ctx_at(struct abi_vmctx *ctx, u64 offset)
 {
     return (u8 *)ctx + offset;
 }
-#define LAYOUT         abi_layout_make(GUEST_COUNTS)
-#define MEMORY(ctx)    (*(struct abi_memory_ref *)(void *)ctx_at(ctx, LAYOUT.memories))
-#define TABLE(ctx)     (*(struct abi_table **)(void *)ctx_at(ctx, LAYOUT.tables))
-#define GLOBALS(ctx)   ((union abi_value *)(void *)ctx_at(ctx, LAYOUT.globals))
-#define IMPORT(ctx, i) (((struct abi_entry *)(void *)ctx_at(ctx, LAYOUT.func_imports))[i])
-#define TYPE_IDS(ctx)  ((u64 *)(void *)ctx_at(ctx, LAYOUT.type_ids))
+#define LAYOUT        abi_layout_make(GUEST_COUNTS)
+#define MEMORY(ctx)   (*(struct abi_memory_ref *)(void *)ctx_at(ctx, LAYOUT.memories))
+#define TABLE(ctx)    (*(struct abi_table **)(void *)ctx_at(ctx, LAYOUT.tables))
+#define GLOBALS(ctx)  ((union abi_value *)(void *)ctx_at(ctx, LAYOUT.globals))
+#define HOST(ctx, i)  (((struct abi_host *)(void *)ctx_at(ctx, LAYOUT.hosts))[i])
+#define TYPE_IDS(ctx) ((u64 *)(void *)ctx_at(ctx, LAYOUT.type_ids))
 
 typedef u32 guest_ii_i(void *, u32, u32);
 
@@ -30,6 +30,18 @@ static __attribute__((noinline, cold)) void trap(struct abi_vmctx *ctx, u64 kind
 {
     ctx->builtins->trap(ctx->exec, kind);
     __builtin_unreachable();
+}
+
+/* What compiled code does around a host function. */
+static inline u32 call_host(struct abi_vmctx *ctx, const struct abi_host *host, u32 a, u32 b)
+{
+    struct abi_exec *exec = ctx->exec;
+    if ((u64)(uintptr_t)__builtin_frame_address(0) < exec->stack_limit + ABI_HOST_STACK)
+        trap(ctx, ABI_TRAP_STACK_EXHAUSTED);
+    u32 result = ((guest_ii_i *)host->fn)(host->instance, a, b);
+    if (exec->pending != 0)
+        ctx->builtins->yield(exec);
+    return result;
 }
 
 /* ---- stubs: below the functions ---- */
@@ -49,13 +61,7 @@ __attribute__((visibility("hidden"), used)) void entry_none(void (*code)(void *)
 
 __attribute__((visibility("hidden"), used)) u32 host_ii_i(struct abi_host *host, u32 a, u32 b)
 {
-    struct abi_exec *exec = host->vmctx->exec;
-    if ((u64)(uintptr_t)__builtin_frame_address(0) < exec->stack_limit + ABI_HOST_STACK)
-        trap(host->vmctx, ABI_TRAP_STACK_EXHAUSTED);
-    u32 result = ((guest_ii_i *)host->fn)(host->instance, a, b);
-    if (exec->pending != 0)
-        host->vmctx->builtins->yield(exec);
-    return result;
+    return call_host(host->vmctx, host, a, b);
 }
 
 /* ---- functions, in the order of enum guest_func ---- */
@@ -141,9 +147,7 @@ GUEST u32 g_spin(struct abi_vmctx *ctx, u32 a, u32 b)
 /* Calls the imported function of type (i32, i32) -> i32. */
 GUEST u32 g_call_host(struct abi_vmctx *ctx, u32 a, u32 b)
 {
-    struct abi_entry *import = &IMPORT(ctx, 0);
-    u32 result = ((guest_ii_i *)import->code)(import->ctx, a, b);
-    return result + 1000;
+    return call_host(ctx, &HOST(ctx, 0), a, b) + 1000;
 }
 
 GUEST u32 g_grow(struct abi_vmctx *ctx, u32 a, u32 b)
@@ -205,9 +209,9 @@ GUEST u32 g_signal(struct abi_vmctx *ctx, u32 a, u32 b)
 /* Calls the imported function a times. */
 GUEST u32 g_host_loop(struct abi_vmctx *ctx, u32 a, u32 b)
 {
-    struct abi_entry *import = &IMPORT(ctx, 0);
+    const struct abi_host *host = &HOST(ctx, 0);
     for (u32 i = 0; i < a; i++)
-        b = ((guest_ii_i *)import->code)(import->ctx, 1, b);
+        b = call_host(ctx, host, 1, b);
     return b;
 }
 
