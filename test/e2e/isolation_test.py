@@ -20,7 +20,7 @@ BOMBS = 50
 BOMB_MIB = 16
 MIB_PAGES = 16
 KEPT_KIB = 4096  # written pages that an idle instance keeps: rt_options.memory_keep_bytes
-SLOW = 10 if is_sanitized() else 1  # memory is poisoned and filled there
+SLOW = 4 if is_sanitized() else 1  # memory is poisoned and filled there
 
 
 class Isolated(unittest.TestCase):
