@@ -14,8 +14,8 @@ static inline void compile_wat(const char *folder, struct proc_cache *cache, con
     char text[96], wasm[96], command[256];
     struct err err = {0};
     const struct proc_compile_options options = {.tier = PROC_TIER_QUICK};
-    snprintf(text, sizeof text, "%s/m.wat", folder);
-    snprintf(wasm, sizeof wasm, "%s/m.wasm", folder);
+    assert_true(snprintf(text, sizeof text, "%s/m.wat", folder) < (int)sizeof text);
+    assert_true(snprintf(wasm, sizeof wasm, "%s/m.wasm", folder) < (int)sizeof wasm);
     FILE *file = fopen(text, "we");
     assert_true(file != NULL && fputs(source, file) >= 0 && fclose(file) == 0);
     snprintf(command, sizeof command, "wat2wasm -o %s %s", wasm, text);
