@@ -132,21 +132,27 @@ static bool rule_expect(struct http_parser *p, struct http_text value, struct er
 
 static const struct {
     const char *name;
-    field_rule *rule;
-} rules[] = {
-    {"host", rule_host},
-    {"content-length", rule_content_length},
-    {"transfer-encoding", rule_transfer_encoding},
-    {"connection", rule_connection},
-    {"expect", rule_expect},
+    size_t name_len;
+    field_rule *rule; /* or NULL */
+} known[] = {
+#define FIELD(name, text, rule) [HTTP_FIELD_##name] = {text, sizeof text - 1, rule},
+#include "http/field.def"
+#undef FIELD
 };
+static_assert(COUNT_OF(known) == HTTP_FIELD_COUNT, "every known field has a name");
+static_assert(HTTP_MAX_FIELDS <= UINT8_MAX, "a field's number fits request.known");
 
-static bool rule_apply(struct http_parser *p, struct http_text name, struct http_text value,
+/* Takes note of the field that was read last, if it is a known one. */
+static bool note_field(struct http_parser *p, struct http_text name, struct http_text value,
                        struct err *err)
 {
-    for (size_t i = 0; i < COUNT_OF(rules); i++)
-        if (http_text_is(name, rules[i].name))
-            return rules[i].rule(p, value, err);
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
+        if (known[i].name_len != name.len || !http_text_is(name, known[i].name))
+            continue;
+        if (p->request.known[i] == 0)
+            p->request.known[i] = (u8)p->request.field_count;
+        return known[i].rule == NULL || known[i].rule(p, value, err);
+    }
     return true;
 }
 
@@ -167,7 +173,7 @@ bool http_field_line_read(struct http_parser *p, const u8 *head, struct http_spa
     struct http_field *field = &p->request.fields[p->request.field_count++];
     field->name = (struct http_span){line.at, (u16)name_len};
     field->value = (struct http_span){(u16)(line.at + (value.bytes - text)), (u16)value.len};
-    return rule_apply(p, http_span_text(head, field->name), value, err);
+    return note_field(p, http_span_text(head, field->name), value, err);
 }
 
 bool http_fields_finish(struct http_parser *p, struct err *err)
@@ -194,10 +200,9 @@ bool http_fields_finish(struct http_parser *p, struct err *err)
 }
 
 struct http_text http_request_field(const struct http_request *request, const void *head,
-                                    const char *name)
+                                    enum http_known_field field)
 {
-    for (u32 i = 0; i < request->field_count; i++)
-        if (http_text_is(http_span_text(head, request->fields[i].name), name))
-            return http_span_text(head, request->fields[i].value);
-    return (struct http_text){NULL, 0};
+    u8 number = request->known[field];
+    return number == 0 ? (struct http_text){NULL, 0}
+                       : http_span_text(head, request->fields[number - 1].value);
 }

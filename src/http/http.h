@@ -48,6 +48,14 @@ struct http_field {
     struct http_span name, value; /* value without surrounding whitespace */
 };
 
+/* Fields that the server itself looks at. */
+enum http_known_field {
+#define FIELD(name, text, rule) HTTP_FIELD_##name,
+#include "http/field.def"
+#undef FIELD
+    HTTP_FIELD_COUNT
+};
+
 struct http_request {
     enum http_method method;
     int minor;                    /* 0 or 1: HTTP/1.minor */
@@ -57,6 +65,7 @@ struct http_request {
     bool expects_continue;        /* it waits for 100 Continue before sending its body */
     bool has_length, is_chunked;  /* at most one of them; none: no body */
     u64 content_length;
+    u8 known[HTTP_FIELD_COUNT]; /* number of the first such field, from 1; 0: there is none */
     u32 field_count;
     struct http_field fields[HTTP_MAX_FIELDS];
 };
@@ -67,9 +76,9 @@ static inline struct http_text http_span_text(const void *head, struct http_span
     return (struct http_text){(const char *)head + span.at, span.len};
 }
 
-/* The value of the first field of this name (lower case), NULL and 0 if there is none. */
+/* The value of the first such field, NULL and 0 if there is none. */
 struct http_text http_request_field(const struct http_request *request, const void *head,
-                                    const char *name);
+                                    enum http_known_field field);
 
 /* True if the comma-separated list has this member (lower case), parameters after ";" ignored. */
 bool http_list_has(struct http_text list, const char *member);

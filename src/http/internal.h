@@ -31,6 +31,9 @@ static inline u8 http_hex(u8 c)
     return c <= '9' ? (u8)(c - '0') : (u8)(http_lower(c) - 'a' + 10);
 }
 
+/* How many of the first bytes may stand in a line of a head: HTTP_SET_V. */
+size_t http_value_len(const u8 *bytes, size_t len);
+
 /* [from, to) without spaces and tabs at its ends. spec: RFC 9110 section 5.6.3, OWS */
 struct http_text http_text_trim(const char *from, const char *to);
 

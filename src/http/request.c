@@ -33,7 +33,8 @@ static bool read_method(struct http_parser *p, const u8 *line, size_t len, size_
         return err_set(err, ERR_HTTP_MALFORMED, end, "malformed method in the request line");
     *at = end + 1;
     for (size_t i = 0; i < COUNT_OF(methods); i++) {
-        if (strlen(methods[i]) != end || memcmp(methods[i], line, end) != 0)
+        if (methods[i][0] != (char)line[0] || strlen(methods[i]) != end ||
+            memcmp(methods[i], line, end) != 0)
             continue;
         p->request.method = (enum http_method)i;
         return true;
@@ -140,27 +141,21 @@ bool http_request_line_read(struct http_parser *p, const u8 *head, struct http_s
 static enum http_result line_scan(struct http_parser *p, const u8 *bytes, size_t len,
                                   struct err *err)
 {
-    for (size_t at = p->scan_at; at < len; at++) {
-        u8 c = bytes[at];
-        if (http_in_set(c, HTTP_SET_V))
-            continue;
-        if (c != '\r') {
-            err_set(err, ERR_HTTP_MALFORMED, at, "byte 0x%02x in the request head", c);
-            return HTTP_FAILED;
-        }
-        if (at + 1 == len) {
-            p->scan_at = at;
-            return HTTP_MORE;
-        }
-        if (bytes[at + 1] != '\n') {
-            err_set(err, ERR_HTTP_MALFORMED, at, "a CR without its LF in the request head");
-            return HTTP_FAILED;
-        }
-        p->scan_at = at;
-        return HTTP_DONE;
+    size_t at = p->scan_at + http_value_len(bytes + p->scan_at, len - p->scan_at);
+    p->scan_at = at;
+    if (at == len)
+        return HTTP_MORE;
+    if (bytes[at] != '\r') {
+        err_set(err, ERR_HTTP_MALFORMED, at, "byte 0x%02x in the request head", bytes[at]);
+        return HTTP_FAILED;
     }
-    p->scan_at = len;
-    return HTTP_MORE;
+    if (at + 1 == len)
+        return HTTP_MORE;
+    if (bytes[at + 1] != '\n') {
+        err_set(err, ERR_HTTP_MALFORMED, at, "a CR without its LF in the request head");
+        return HTTP_FAILED;
+    }
+    return HTTP_DONE;
 }
 
 /* The bytes the parser may look at: never more than the limits of head and request line allow, so

@@ -101,11 +101,11 @@ bool server_cgi_variables(struct buf *out, const struct server_cgi_request *from
 {
     const struct http_request *request = from->request;
     struct http_text query = http_span_text(from->head, request->query);
-    struct http_text type = http_request_field(request, from->head, "content-type");
+    struct http_text type = http_request_field(request, from->head, HTTP_FIELD_CONTENT_TYPE);
     add_text(out, "GATEWAY_INTERFACE", "CGI/1.1");
     add_text(out, "SERVER_SOFTWARE", "weir/" WEIR_VERSION);
     add_text(out, "SERVER_PROTOCOL", request->minor == 0 ? "HTTP/1.0" : "HTTP/1.1");
-    add_server(out, http_request_field(request, from->head, "host"));
+    add_server(out, http_request_field(request, from->head, HTTP_FIELD_HOST));
     add_text(out, "REQUEST_METHOD", http_method_text(request->method));
     add(out, "SCRIPT_NAME", from->script_name.bytes, from->script_name.len);
     if (!add_path(out, from->path, err))

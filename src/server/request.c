@@ -13,11 +13,11 @@
 
 void server_request_begin(struct server_request *r)
 {
-    static const char digits[] = "0123456789abcdef";
     struct worker *w = r->worker;
-    u64 id = w->id_high << 32 | ++w->id_count;
-    for (u32 i = 0; i < REQUEST_ID_BYTES - 1; i++)
-        r->id[i] = digits[id >> (60 - 4 * i) & 15];
+    u32 id = ++w->id_count;
+    memcpy(r->id, w->id_start, sizeof w->id_start);
+    for (u32 i = REQUEST_ID_BYTES - 1; i-- > sizeof w->id_start; id >>= 4)
+        r->id[i] = "0123456789abcdef"[id & 15];
     r->err.code = ERR_NONE;
     r->record.start_ns = loop_now_ns(w->loop);
     r->record.cpu_ns = 0;
@@ -62,8 +62,8 @@ static bool takes_type(struct http_text type)
 static bool check_body_type(struct server_request *r, const struct http_request *request,
                             const void *head)
 {
-    struct http_text coding = http_request_field(request, head, "content-encoding");
-    struct http_text type = http_request_field(request, head, "content-type");
+    struct http_text coding = http_request_field(request, head, HTTP_FIELD_CONTENT_ENCODING);
+    struct http_text type = http_request_field(request, head, HTTP_FIELD_CONTENT_TYPE);
     bool takes_raw = typed_takes_raw(r->endpoint->func);
     if (coding.bytes != NULL && !http_list_has(coding, "identity"))
         return err_set(&r->err, ERR_MEDIA_TYPE, ERR_NO_AT, "the body is compressed; send it plain");
@@ -143,8 +143,9 @@ static void route_call(struct server_request *r, const struct http_request *requ
     } else if (!check_body_type(r, request, head)) {
         refuse(r);
     } else {
-        r->wants_raw = typed_returns_raw(r->endpoint->func) &&
-                       http_list_has(http_request_field(request, head, "accept"), TYPED_RAW_TYPE);
+        r->wants_raw =
+            typed_returns_raw(r->endpoint->func) &&
+            http_list_has(http_request_field(request, head, HTTP_FIELD_ACCEPT), TYPED_RAW_TYPE);
     }
 }
 
@@ -167,7 +168,8 @@ void server_request_route(struct server_request *r, const struct http_parser *pa
     r->minor = request->minor;
     r->is_head = request->method == HTTP_HEAD;
     r->keep_alive = request->keep_alive;
-    r->wants_html = http_list_has(http_request_field(request, head, "accept"), "text/html");
+    r->wants_html =
+        http_list_has(http_request_field(request, head, HTTP_FIELD_ACCEPT), "text/html");
     if (request->is_asterisk) {
         r->target = REQUEST_OPTIONS;
         return;
