@@ -209,6 +209,7 @@ struct rt_run {
 struct rt_written {
     struct rt_run runs[RT_RUNS_MAX]; /* offsets */
     u32 run_count;
+    u64 bytes;     /* of all runs */
     bool is_known; /* runs are all of them, */
     u64 faults;    /* when the thread had had so many faults */
 };
@@ -239,8 +240,12 @@ MUST_CHECK bool rt_memory_limit(struct rt_memory *memory, u64 max_bytes, struct 
 void rt_memory_destroy(struct rt_memory *memory);
 /* Old size in pages, or UINT64_MAX. spec: core/exec, memory.grow */
 u64 rt_memory_grow(struct rt_memory *memory, u64 delta_pages);
-/* Makes content and size those of a fresh memory. False: the kernel refused; destroy it. */
-MUST_CHECK bool rt_memory_reset(const struct rt_engine *engine, struct rt_memory *memory);
+/* Makes content and size those of a fresh memory, for which rt_faults_look has been called since a
+ * guest had it. False: the kernel refused; destroy it. */
+MUST_CHECK bool rt_memory_reset(struct rt_engine *engine, struct rt_memory *memory);
+/* It holds too little to be worth a reset of its own. */
+bool rt_memory_may_wait(const struct rt_memory *memory);
+void rt_faults_look(struct rt_engine *engine);
 
 /* Finds runs of written pages in [*at, end), at most max, and moves *at behind what was looked at.
  * Returns their number; *at == end: that was all. */
@@ -459,7 +464,9 @@ struct rt_engine {
     u64 save_bytes, save_mask;
     int pagemap_fd;
     bool scan_works, faults_work;
+    u64 faults; /* of the thread, when rt_faults_look looked */
     struct rt_pool *pools;
+    u32 used_count; /* instances that wait in them to be made fresh */
     void *signal_stack;
     u64 signal_stack_bytes;
 };

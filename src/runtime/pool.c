@@ -5,13 +5,59 @@
 #include "runtime/internal.h"
 #include <stdlib.h>
 
+#define USED_MAX 8u /* instances that may wait for one another to be made fresh */
+
 struct rt_pool {
     struct rt_pool *next, *before; /* among the engine's */
     struct rt_module *module;      /* retained */
-    struct rt_instance *ready; /* fresh ones, the last one given back first: its pages are warm */
-    u32 max, taken;
+    struct rt_instance *ready;     /* fresh ones, the last one first: its pages are warm */
+    struct rt_instance *used;      /* given back, and not yet made fresh */
+    u32 max, taken, used_count;
     u64 memory_max_bytes; /* 0: the engine's limit */
 };
+
+/* ---- making fresh ---- */
+
+static void make_fresh(struct rt_pool *pool, struct rt_instance *instance)
+{
+    if (!rt_instance_reset(instance)) {
+        rt_instance_destroy(&instance);
+        return;
+    }
+    instance->pool_next = pool->ready;
+    pool->ready = instance;
+}
+
+static void make_all_fresh(struct rt_pool *pool)
+{
+    if (pool->used_count == 0)
+        return;
+    rt_faults_look(pool->module->engine);
+    pool->module->engine->used_count -= pool->used_count;
+    pool->used_count = 0;
+    while (pool->used != NULL) {
+        struct rt_instance *instance = pool->used;
+        pool->used = instance->pool_next;
+        make_fresh(pool, instance);
+    }
+}
+
+void rt_engine_settle(struct rt_engine *engine)
+{
+    for (struct rt_pool *pool = engine->pools; pool != NULL && engine->used_count > 0;
+         pool = pool->next)
+        make_all_fresh(pool);
+}
+
+static bool may_wait(const struct rt_instance *instance)
+{
+    for (u32 i = 0; i < instance->module->file.memory_count; i++)
+        if (!rt_memory_may_wait(&instance->memories[i]))
+            return false;
+    return true;
+}
+
+/* ---- pools ---- */
 
 bool rt_pool_create(struct rt_pool **out, struct rt_module *module, u32 max, struct err *err)
 {
@@ -31,6 +77,7 @@ bool rt_pool_create(struct rt_pool **out, struct rt_module *module, u32 max, str
         return false;
     }
     rt_pool_release(pool, &first);
+    make_all_fresh(pool);
     *out = pool;
     return true;
 }
@@ -46,6 +93,7 @@ static bool limit_memories(struct rt_instance *instance, u64 max_bytes, struct e
 bool rt_pool_limit_memory(struct rt_pool *pool, u64 max_bytes, struct err *err)
 {
     CHECK(pool->taken == 0);
+    make_all_fresh(pool);
     for (struct rt_instance *at = pool->ready; at != NULL; at = at->pool_next)
         if (!limit_memories(at, max_bytes, err))
             return false;
@@ -60,6 +108,7 @@ void rt_pool_destroy(struct rt_pool **pool)
     if (old == NULL)
         return;
     CHECK(old->taken == 0);
+    make_all_fresh(old);
     if (old->before != NULL)
         old->before->next = old->next;
     else
@@ -79,6 +128,7 @@ void rt_pool_destroy(struct rt_pool **pool)
  * False: there is none. */
 static bool make_room(struct rt_engine *engine)
 {
+    rt_engine_settle(engine);
     for (struct rt_pool *pool = engine->pools; pool != NULL; pool = pool->next) {
         struct rt_instance *idle = pool->ready;
         if (idle == NULL || (pool->taken == 0 && idle->pool_next == NULL))
@@ -90,23 +140,33 @@ static bool make_room(struct rt_engine *engine)
     return false;
 }
 
+static bool make_new(struct rt_pool *pool, struct rt_instance **out, struct err *err)
+{
+    struct rt_engine *engine = pool->module->engine;
+    if (pool->taken >= pool->max)
+        return err_set(err, ERR_BUSY, ERR_NO_AT, "all %u instances are in use", pool->max);
+    if (engine->instance_count >= engine->options.instances_max && !make_room(engine))
+        return err_set(err, ERR_BUSY, ERR_NO_AT, "all %u instances are in use",
+                       engine->options.instances_max);
+    if (!rt_instance_create(out, pool->module, NULL, 0, err))
+        return false;
+    if (pool->memory_max_bytes > 0)
+        CHECK(limit_memories(*out, pool->memory_max_bytes, NULL)); /* as the first one */
+    return true;
+}
+
 bool rt_pool_take(struct rt_pool *pool, struct rt_instance **out, struct err *err)
 {
+    const struct rt_engine *engine = pool->module->engine;
+    bool is_full = pool->taken + pool->used_count >= pool->max ||
+                   engine->instance_count >= engine->options.instances_max;
+    if (pool->ready == NULL && is_full)
+        make_all_fresh(pool);
     struct rt_instance *instance = pool->ready;
-    if (instance != NULL) {
+    if (instance != NULL)
         pool->ready = instance->pool_next;
-    } else {
-        if (pool->taken >= pool->max)
-            return err_set(err, ERR_BUSY, ERR_NO_AT, "all %u instances are in use", pool->max);
-        struct rt_engine *engine = pool->module->engine;
-        if (engine->instance_count >= engine->options.instances_max && !make_room(engine))
-            return err_set(err, ERR_BUSY, ERR_NO_AT, "all %u instances are in use",
-                           engine->options.instances_max);
-        if (!rt_instance_create(&instance, pool->module, NULL, 0, err))
-            return false;
-        if (pool->memory_max_bytes > 0)
-            CHECK(limit_memories(instance, pool->memory_max_bytes, NULL)); /* as the first one */
-    }
+    else if (!make_new(pool, &instance, err))
+        return false;
     instance->pool_next = NULL;
     pool->taken++;
     *out = instance;
@@ -119,10 +179,15 @@ void rt_pool_release(struct rt_pool *pool, struct rt_instance **instance)
     *instance = NULL;
     CHECK(back->module == pool->module && pool->taken > 0);
     pool->taken--;
-    if (!rt_instance_reset(back)) {
-        rt_instance_destroy(&back);
+    if (!may_wait(back)) {
+        rt_faults_look(pool->module->engine);
+        make_fresh(pool, back);
         return;
     }
-    back->pool_next = pool->ready;
-    pool->ready = back;
+    back->pool_next = pool->used;
+    pool->used = back;
+    pool->used_count++;
+    pool->module->engine->used_count++;
+    if (pool->used_count == USED_MAX)
+        make_all_fresh(pool);
 }

@@ -8,7 +8,8 @@
  *
  * A page becomes private by a page fault, and the kernel counts a thread's faults. While the count
  * stands still, the pages are those of the reset before, and nobody has to ask the page map: a
- * warm instance is reset without a look at it.
+ * warm instance is reset without a look at it. Asking for the count costs more than such a reset:
+ * the pool lets instances wait, and asks once for all of them.
  */
 #include "base/check.h"
 #include "runtime/internal.h"
@@ -148,8 +149,15 @@ bool rt_faults_are_counted(void)
     return ok;
 }
 
+void rt_faults_look(struct rt_engine *engine)
+{
+    if (engine->faults_work)
+        engine->faults = fault_count();
+}
+
 static void add_run(struct rt_written *written, u64 start, u64 end)
 {
+    written->bytes += end - start;
     if (written->run_count > 0 && written->runs[written->run_count - 1].end == start) {
         written->runs[written->run_count - 1].end = end;
     } else if (written->run_count < RT_RUNS_MAX) {
@@ -186,7 +194,7 @@ static void reset_known(struct rt_memory *memory)
 }
 
 /* Resets what the page map says, and learns it. */
-static void reset_scanned(const struct rt_engine *engine, struct rt_memory *memory)
+static void reset_scanned(struct rt_engine *engine, struct rt_memory *memory)
 {
     struct rt_run runs[RT_RUNS_MAX];
     struct rt_written before = memory->written;
@@ -194,6 +202,7 @@ static void reset_scanned(const struct rt_engine *engine, struct rt_memory *memo
     u64 at = base, end = base + size;
     u64 keep = engine->options.memory_keep_bytes;
     memory->written.run_count = 0;
+    memory->written.bytes = 0;
     memory->written.is_known = engine->faults_work;
     while (at < end) {
         u32 count = rt_dirty_scan(engine, &at, end, runs, RT_RUNS_MAX);
@@ -212,18 +221,27 @@ static void reset_scanned(const struct rt_engine *engine, struct rt_memory *memo
         if (before.runs[i].end > size)
             add_run(&memory->written, max_u64(before.runs[i].start, size), before.runs[i].end);
     memory->written.is_known &= before.is_known || size >= memory->largest_bytes;
-    memory->written.faults = fault_count();
+    rt_faults_look(engine);
+    memory->written.faults = engine->faults;
 }
 
-static void reset_written(const struct rt_engine *engine, struct rt_memory *memory)
+static void reset_written(struct rt_engine *engine, struct rt_memory *memory)
 {
-    if (memory->written.is_known && memory->written.faults == fault_count())
+    if (memory->written.is_known && memory->written.faults == engine->faults)
         reset_known(memory);
     else
         reset_scanned(engine, memory);
 }
 
-bool rt_memory_reset(const struct rt_engine *engine, struct rt_memory *memory)
+bool rt_memory_may_wait(const struct rt_memory *memory)
+{
+    u64 size = memory->abi.size_bytes;
+    return size == memory->initial_bytes &&
+           (size <= RT_COPY_MAX ||
+            (memory->written.is_known && memory->written.bytes <= RT_COPY_MAX));
+}
+
+bool rt_memory_reset(struct rt_engine *engine, struct rt_memory *memory)
 {
     memory->largest_bytes = max_u64(memory->largest_bytes, memory->abi.size_bytes);
     if (memory->abi.size_bytes <= RT_COPY_MAX)

@@ -193,7 +193,6 @@ struct server_request {
     size_t body_taken; /* by the program */
     bool body_is_kept; /* body holds it from its beginning */
     u64 body_bytes;    /* that have come */
-    u64 start_ns;      /* when it could have started */
     u64 wall_end_ns;   /* when the answer is due */
     struct rt_instance *instance;
     struct sched_task *task;
@@ -500,7 +499,7 @@ struct worker {
     u64 idle_ns[SCHED_LEVELS]; /* when there was last nothing to do, up to this level */
     struct stale_store *stale;
     struct conn_list open_conns, free_conns;
-    u64 id_high;
+    char id_start[8]; /* of all requests' identifiers: drawn when the worker starts */
     u32 id_count;
     i64 date_second;
     char date[HTTP_DATE_BYTES];

@@ -205,6 +205,15 @@ static void make_index(struct worker *w)
     server_index_html(&w->table, &w->index_html);
 }
 
+static void draw_id_start(struct worker *w)
+{
+    u32 number;
+    char text[sizeof w->id_start + 1];
+    random_bytes(&number, sizeof number);
+    snprintf(text, sizeof text, "%08x", number);
+    memcpy(w->id_start, text, sizeof w->id_start);
+}
+
 static bool start(struct worker *w, struct err *err)
 {
     struct rt_options engine = {0};
@@ -220,7 +229,7 @@ static bool start(struct worker *w, struct err *err)
         return false;
     make_index(w);
     w->stale = server_stale_create((size_t)w->limits->stale_bytes);
-    random_bytes(&w->id_high, sizeof w->id_high);
+    draw_id_start(w);
     if (w->plan->log_format != SERVER_LOG_NONE && w->config->log_fd >= 0)
         w->log = server_log_create(w->plan->log_format, w->config->log_fd, w->loop, w->board);
     w->listener = (struct loop_watch){.fd = w->config->listener_fd, .fn = accept_clients};
@@ -291,7 +300,7 @@ static void stop(struct worker *w)
 const char *server_worker_date(struct worker *w)
 {
     struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
     if (now.tv_sec != w->date_second || w->date[0] == 0) {
         w->date_second = now.tv_sec;
         http_date_format(now.tv_sec, w->date);
@@ -320,6 +329,8 @@ bool server_worker_run(const struct server_worker_config *config, struct err *er
         announce(w);
     while (ok && !w->stopped && !(w->draining && w->connections == 0)) {
         u64 wait_ns = w->turn != NULL ? TURN_NS : min_u64(HEARTBEAT_NS, limits.hung_ns / 4);
+        if (sched_task_count(w->sched) == 0 && !loop_has_events(w->loop))
+            rt_engine_settle(w->engine);
         sched_turn(w->sched, wait_ns);
         server_admit_turn(w);
         board_set(&w->board->heartbeat_ns, loop_now_ns(w->loop));

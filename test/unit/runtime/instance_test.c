@@ -409,6 +409,7 @@ static void check_freshness(const struct guest_module *m, enum scan scan, u32 st
         used->tables[0].changed = true;
         struct rt_instance *before = used;
         rt_pool_release(pool, &used);
+        rt_engine_settle(f.engine);
         assert_true(rt_pool_take(pool, &used, NULL));
         assert_ptr_equal(used, before);
         assert_fresh(used, fresh);
@@ -422,6 +423,33 @@ static void check_freshness(const struct guest_module *m, enum scan scan, u32 st
             assert_int_equal(*rt_memory_view(used, at, 1), 0);
     }
     rt_pool_release(pool, &used);
+    rt_pool_release(pool, &fresh);
+    rt_pool_destroy(&pool);
+    end(&f);
+}
+
+/* Those that wrote little are made fresh together: also if one of them wrote where it never had. */
+static void instances_that_wait_for_one_another_are_fresh(void **state)
+{
+    (void)state;
+    static const u32 strides[] = {65536, 65536, 16384, 65536, 4096, 32768};
+    struct fixture f;
+    struct rt_pool *pool;
+    struct rt_instance *fresh, *used[3];
+    begin(&f, NULL, &(struct guest_module){.memory_pages = 16, .memory_max = 16});
+    assert_true(rt_pool_create(&pool, f.module, 4, NULL));
+    assert_true(rt_pool_take(pool, &fresh, NULL));
+    for (u32 round = 0; round < 30; round++) {
+        for (u32 i = 0; i < COUNT_OF(used); i++) {
+            assert_true(rt_pool_take(pool, &used[i], NULL));
+            assert_fresh(used[i], fresh);
+        }
+        for (u32 i = 0; i < COUNT_OF(used); i++) {
+            if ((round + i) % 4 > 0)
+                call(&f, used[i], GUEST_DIRTY, strides[(round + i) % COUNT_OF(strides)], round + 1);
+            rt_pool_release(pool, &used[i]);
+        }
+    }
     rt_pool_release(pool, &fresh);
     rt_pool_destroy(&pool);
     end(&f);
@@ -497,6 +525,7 @@ int main(void)
         cmocka_unit_test(instances_are_capped),
         cmocka_unit_test(a_slot_takes_few_mappings),
         cmocka_unit_test(too_little_address_space_is_said),
+        cmocka_unit_test(instances_that_wait_for_one_another_are_fresh),
         cmocka_unit_test(idle_instances_make_room_for_other_pools),
         cmocka_unit_test(a_reused_instance_is_fresh),
     };
