@@ -204,8 +204,11 @@ static u32 tasks(struct bench *b, u32 count)
     u32 ended = 0;
     for (u32 i = 0; i < count; i++) {
         union abi_value args[2] = {{.u32 = i}, {.u32 = 1}};
-        struct sched_call call = {
-            .func = GUEST_ADD, .args = args, .cpu_ns = GIB, .wall_ns = GIB, .done = count_end};
+        struct sched_call call = {.func = GUEST_ADD,
+                                  .args = args,
+                                  .cpu_ns = GIB,
+                                  .wall_end_ns = UINT64_MAX,
+                                  .done = count_end};
         struct sched_task *task;
         call.arg = &ended;
         must(rt_pool_take(b->pool, &call.instance, &err), &err);

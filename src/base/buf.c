@@ -25,6 +25,14 @@ void buf_clear(struct buf *buf)
     buf->failed = false;
 }
 
+void buf_set_limit(struct buf *buf, size_t limit_bytes)
+{
+    CHECK(buf->len == 0);
+    buf->limit_bytes = limit_bytes;
+    if (buf->cap > limit_bytes)
+        buf_fini(buf);
+}
+
 u8 *buf_reserve(struct buf *buf, size_t len)
 {
     if (buf->failed || len > buf->limit_bytes || buf->len > buf->limit_bytes - len) {
@@ -51,23 +59,13 @@ void buf_commit(struct buf *buf, size_t len)
     buf->len += len;
 }
 
-void buf_add(struct buf *buf, const void *bytes, size_t len)
+void buf_add_growing(struct buf *buf, const void *bytes, size_t len)
 {
     u8 *to = buf_reserve(buf, len);
     if (to == NULL || len == 0)
         return;
     memcpy(to, bytes, len);
     buf->len += len;
-}
-
-void buf_add_byte(struct buf *buf, u8 byte)
-{
-    buf_add(buf, &byte, 1);
-}
-
-void buf_add_text(struct buf *buf, const char *text)
-{
-    buf_add(buf, text, strlen(text));
 }
 
 void buf_add_u64(struct buf *buf, u64 number)

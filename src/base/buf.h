@@ -6,25 +6,47 @@
  */
 #pragma once
 #include "base/types.h"
+#include <string.h>
 
 struct buf {
-    u8 *bytes; /* owned; NULL while empty */
-    size_t len, cap, limit_bytes;
+    u8 *bytes;                    /* owned; NULL while empty */
+    size_t len, cap, limit_bytes; /* each at most the next */
     bool failed;
 };
 
 void buf_init(struct buf *buf, size_t limit_bytes);
 void buf_fini(struct buf *buf);
 void buf_clear(struct buf *buf); /* empty again and not failed; keeps the memory */
+/* Another limit, for a buffer that is empty. */
+void buf_set_limit(struct buf *buf, size_t limit_bytes);
 
 static inline bool buf_ok(const struct buf *buf)
 {
     return !buf->failed;
 }
 
-void buf_add(struct buf *buf, const void *bytes, size_t len);
-void buf_add_byte(struct buf *buf, u8 byte);
-void buf_add_text(struct buf *buf, const char *text);
+void buf_add_growing(struct buf *buf, const void *bytes, size_t len); /* what buf_add leaves */
+
+/* Heads and JSON are made of many small pieces: where there is room, one is a copy and no call. */
+static inline void buf_add(struct buf *buf, const void *bytes, size_t len)
+{
+    if (buf->failed || len == 0 || len > buf->cap - buf->len) {
+        buf_add_growing(buf, bytes, len);
+        return;
+    }
+    memcpy(buf->bytes + buf->len, bytes, len);
+    buf->len += len;
+}
+
+static inline void buf_add_byte(struct buf *buf, u8 byte)
+{
+    buf_add(buf, &byte, 1);
+}
+
+static inline void buf_add_text(struct buf *buf, const char *text)
+{
+    buf_add(buf, text, strlen(text)); /* a literal's length is known when it is compiled */
+}
 void buf_add_u64(struct buf *buf, u64 number); /* decimal; much cheaper than buf_add_format */
 void buf_add_format(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 

@@ -26,6 +26,12 @@ struct err {
     char text[ERR_TEXT_MAX];
 };
 
+/* As = {0}, but its text is left as it is: half a kilobyte less to write, for every request. */
+static inline void err_begin(struct err *err)
+{
+    err->code = ERR_NONE;
+}
+
 /* Records the first failure: code, offset (ERR_NO_AT where there is none) and a sentence without
  * a final stop. Control characters in the text are replaced, so that it stays one line.
  * Always returns false. err may be NULL: then nothing is recorded. */

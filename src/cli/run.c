@@ -79,7 +79,7 @@ static bool call_once(struct run *run, struct err *err)
         .func = run->func->index,
         .args = run->args,
         .cpu_ns = limits->cpu_ns,
-        .wall_ns = limits->wall_ns,
+        .wall_end_ns = limits->wall_ns == 0 ? 0 : clock_monotonic_ns() + limits->wall_ns,
         .done = take_result,
         .arg = run,
         .guest = run->guest,

@@ -189,6 +189,11 @@ static struct timespec wait_time(const struct loop *loop, u64 wait_ns)
                              .tv_nsec = (long)(wait_ns % 1000000000u)};
 }
 
+bool loop_has_events(const struct loop *loop)
+{
+    return loop->event_at < loop->event_count;
+}
+
 static void fetch_events(struct loop *loop, u64 wait_ns)
 {
     struct timespec wait = {0};
@@ -198,20 +203,20 @@ static void fetch_events(struct loop *loop, u64 wait_ns)
     CHECK(count >= 0 || errno == EINTR);
     loop->event_at = 0;
     loop->event_count = count < 0 ? 0 : count;
+    loop->now_ns = clock_monotonic_ns();
 }
 
 bool loop_poll_one(struct loop *loop, u64 wait_ns)
 {
     CHECK(!loop->is_dispatching); /* not from inside a callback */
-    if (loop->event_at == loop->event_count)
+    if (!loop_has_events(loop))
         fetch_events(loop, wait_ns);
     loop->is_dispatching = true;
-    loop->now_ns = clock_monotonic_ns();
-    if (loop->event_at < loop->event_count)
+    if (loop_has_events(loop))
         run_watch(loop);
     run_timers(loop);
     loop->is_dispatching = false;
-    return loop->event_at < loop->event_count;
+    return loop_has_events(loop);
 }
 
 void loop_poll(struct loop *loop, u64 wait_ns)
@@ -232,4 +237,9 @@ void loop_wake(struct loop *loop)
 u64 loop_now_ns(const struct loop *loop)
 {
     return loop->now_ns;
+}
+
+void loop_tell_now(struct loop *loop, u64 now_ns)
+{
+    loop->now_ns = now_ns;
 }

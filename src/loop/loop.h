@@ -55,8 +55,12 @@ void loop_poll(struct loop *loop, u64 wait_ns);
  * it starts can run at once, while all it needs is in the cache; the others wait meanwhile. */
 bool loop_poll_one(struct loop *loop, u64 wait_ns);
 
+bool loop_has_events(const struct loop *loop); /* known ones: the system need not be asked */
+
 /* Makes a waiting or the next loop_poll return. Async-signal-safe. */
 void loop_wake(struct loop *loop);
 
-/* The monotonic clock as read by the latest loop_poll: cheap, and old by at most one turn. */
+/* The monotonic clock as read when events were last asked for, or as told by whoever has read it
+ * since: cheap, and old by at most one turn. */
 u64 loop_now_ns(const struct loop *loop);
+void loop_tell_now(struct loop *loop, u64 now_ns);

@@ -14,6 +14,7 @@ static const u64 level_ends_ns[] = {
     [SCHED_1_MS] = 1000000, [SCHED_10_MS] = 10000000, [SCHED_100_MS] = 100000000};
 
 #define AGED_NS       ((u64)20000000)           /* see next_task */
+#define POLL_NS       ((u64)100000)             /* see sched_turn */
 #define POLL_ALL_NS   ((u64)1000000)            /* see sched_turn */
 #define EXACT_FROM_NS level_ends_ns[SCHED_1_MS] /* see slice_run */
 
@@ -24,7 +25,7 @@ struct sched_task {
     enum task_state state;
     struct rt_fiber *fiber;
     struct sched_call call;
-    u64 cpu_ns, started_ns, queued_ns, slice_start_ns;
+    u64 cpu_ns, queued_ns, slice_start_ns;
     u32 slices;
     u32 level;                        /* its queue, when queued */
     struct sched_task *next, *before; /* in the queue; next also in the free list */
@@ -46,7 +47,8 @@ struct sched {
     struct sched_options options;
     struct queue queues[SCHED_LEVELS];
     u32 queued;    /* in all of them */
-    u64 polled_ns; /* when all events were last dispatched */
+    u64 asked_ns;  /* when events were last asked for */
+    u64 polled_ns; /* when all of them were last dispatched */
     struct sched_task *all, *free;
     u32 task_count;
     struct sched_task *running;
@@ -123,7 +125,6 @@ static void task_end(struct sched_task *task, const struct rt_trap *trap)
         .trap = trap,
         .results = trap == NULL ? rt_fiber_results(task->fiber) : NULL,
         .cpu_ns = task->cpu_ns,
-        .wall_ns = clock_monotonic_ns() - task->started_ns,
         .slices = task->slices,
     };
     task->call.done(task->call.arg, &result);
@@ -179,7 +180,6 @@ bool sched_start(struct sched *sched, const struct sched_call *call, struct sche
     task->call = *call;
     task->call.args = NULL; /* copied */
     task->wall.fn = wall_over;
-    task->started_ns = clock_monotonic_ns();
     task->all_next = sched->all;
     if (sched->all != NULL)
         sched->all->all_before = task;
@@ -189,8 +189,8 @@ bool sched_start(struct sched *sched, const struct sched_call *call, struct sche
         rt_fiber_begin_driver(fiber, call->instance, call->driver, call->driver_arg, task);
     else
         rt_fiber_begin(fiber, call->instance, call->func, call->args, task);
-    if (call->wall_ns != 0 && !sched->options.no_deadlines)
-        loop_timer_start(sched->loop, &task->wall, task->started_ns + call->wall_ns);
+    if (call->wall_end_ns != 0 && !sched->options.no_deadlines)
+        loop_timer_start(sched->loop, &task->wall, call->wall_end_ns);
     queue_put(task, SCHED_FIRST);
     *out = task;
     return true;
@@ -205,21 +205,22 @@ static bool is_exact(const struct sched_task *task)
     return task->cpu_ns >= EXACT_FROM_NS;
 }
 
-static u64 slice_clock_ns(const struct sched_task *task)
+/* wall_ns: the monotonic clock now. */
+static u64 slice_clock_ns(const struct sched_task *task, u64 wall_ns)
 {
-    return is_exact(task) ? clock_thread_cpu_ns() : clock_monotonic_ns();
+    return is_exact(task) ? clock_thread_cpu_ns() : wall_ns;
 }
 
-static u64 slice_used_ns(const struct sched_task *task)
+static u64 slice_used_ns(const struct sched_task *task, u64 wall_ns)
 {
-    u64 used_ns = slice_clock_ns(task) - task->slice_start_ns;
+    u64 used_ns = slice_clock_ns(task, wall_ns) - task->slice_start_ns;
     return is_exact(task) ? used_ns : min_u64(used_ns, 2 * SCHED_TICK_NS);
 }
 
 static enum rt_exit slice_run(struct sched_task *task)
 {
     struct sched *sched = task->sched;
-    task->slice_start_ns = slice_clock_ns(task);
+    task->slice_start_ns = slice_clock_ns(task, clock_monotonic_ns());
     task->state = TASK_RUNNING;
     task->slices++;
     sched->running = task;
@@ -227,7 +228,9 @@ static enum rt_exit slice_run(struct sched_task *task)
     enum rt_exit exit = rt_fiber_run(task->fiber);
     sched_tick_end(&sched->tick);
     sched->running = NULL;
-    task->cpu_ns += slice_used_ns(task);
+    u64 now = clock_monotonic_ns();
+    loop_tell_now(sched->loop, now);
+    task->cpu_ns += slice_used_ns(task, now);
     return exit;
 }
 
@@ -268,15 +271,26 @@ static struct sched_task *next_task(struct sched *sched)
     return oldest;
 }
 
-void sched_turn(struct sched *sched, u64 wait_ns)
+/* Dispatches events until one has started a task, or once in a while all of them. */
+static void poll(struct sched *sched, u64 wait_ns)
 {
-    CHECK(sched->running == NULL);
     bool more, all = loop_now_ns(sched->loop) - sched->polled_ns >= POLL_ALL_NS;
+    bool asks = !loop_has_events(sched->loop);
     do
         more = loop_poll_one(sched->loop, sched->queued > 0 ? 0 : wait_ns);
     while (more && (all || sched->queues[SCHED_FIRST].count == 0));
+    if (asks)
+        sched->asked_ns = loop_now_ns(sched->loop);
     if (all)
         sched->polled_ns = loop_now_ns(sched->loop);
+}
+
+void sched_turn(struct sched *sched, u64 wait_ns)
+{
+    CHECK(sched->running == NULL);
+    u64 asked_ns = loop_now_ns(sched->loop) - sched->asked_ns; /* so long ago */
+    if (sched->queued == 0 || loop_has_events(sched->loop) || asked_ns >= POLL_NS)
+        poll(sched, wait_ns);
     struct sched_task *task = next_task(sched);
     if (task == NULL)
         return;
@@ -295,6 +309,14 @@ u32 sched_ready_count(const struct sched *sched, enum sched_level up_to)
     for (u32 level = SCHED_FIRST; level <= (u32)up_to; level++)
         count += sched->queues[level].count;
     return count;
+}
+
+u32 sched_idle_levels(const struct sched *sched)
+{
+    u32 level = SCHED_FIRST;
+    while (level < SCHED_LEVELS && sched->queues[level].count == 0)
+        level++;
+    return level;
 }
 
 /* ---- the scheduler ---- */
@@ -357,7 +379,8 @@ void *sched_task_guest(const struct sched_task *task)
 
 u64 sched_task_cpu_ns(const struct sched_task *task)
 {
-    return task->cpu_ns + (task->state == TASK_RUNNING ? slice_used_ns(task) : 0);
+    return task->cpu_ns +
+           (task->state == TASK_RUNNING ? slice_used_ns(task, clock_monotonic_ns()) : 0);
 }
 
 u64 sched_suspend(struct sched_task *task, sched_cancel_fn *cancel, void *arg)

@@ -4,8 +4,10 @@
  * The worker's main loop is  while (!stop) sched_turn(sched);  and everything else happens in
  * callbacks: descriptors and timers from the event loop, and `done` when a task has ended. A turn
  * dispatches events until one has started a task (waiting only if no task can run), then runs one
- * task for one slice: a short request is answered before the next one is read. Once in a
- * millisecond it dispatches all there are, so that whoever starts tasks knows what is waiting.
+ * task for one slice: a short request is answered before the next one is read. While tasks can run
+ * the system is asked for events ten times in a millisecond, which costs as much as a short call;
+ * once in a millisecond all there are are dispatched, so that whoever starts tasks knows what is
+ * waiting.
  *
  * Order:    least attained service: tasks that never ran and those woken from a host call first,
  *           then by processor time used (up to 1, 10, 100 ms, more), round-robin within a level.
@@ -37,7 +39,7 @@ void sched_destroy(struct sched **sched); /* cancels what still runs, callbacks 
 struct sched_result {
     const struct rt_trap *trap;     /* NULL: it returned */
     const union abi_value *results; /* as many as the function has results */
-    u64 cpu_ns, wall_ns;
+    u64 cpu_ns;
     u32 slices;
 };
 
@@ -51,7 +53,8 @@ struct sched_call {
     const union abi_value *args;  /* as many as the function has parameters; copied */
     rt_driver_fn *driver;         /* not NULL: runs instead of func, and there are no results */
     void *driver_arg;
-    u64 cpu_ns, wall_ns; /* limits; 0: none */
+    u64 cpu_ns;      /* limit; 0: none */
+    u64 wall_end_ns; /* when it ends at the latest, of the monotonic clock; 0: never */
     sched_done_fn *done;
     void *arg;
     void *guest; /* for host functions, sched_task_guest; NULL is allowed */
@@ -78,6 +81,8 @@ enum sched_level { SCHED_FIRST, SCHED_1_MS, SCHED_10_MS, SCHED_100_MS, SCHED_RES
 enum sched_level sched_level_of(u64 cpu_ns);
 /* Tasks that can run, of this level and those before it. */
 u32 sched_ready_count(const struct sched *sched, enum sched_level up_to);
+/* How many levels, from the first on, have no task that can run. */
+u32 sched_idle_levels(const struct sched *sched);
 
 /* --- for host functions ----------------------------------------------------------------------- */
 

@@ -22,7 +22,8 @@
 #define WAIT_MIN_NS   ((u64)5000000)  /* and at least this, */
 #define WAIT_PACED_NS ((u64)50000000) /* or this, for a client that paces itself */
 #define OVERHEAD_NS   ((u64)15000)    /* of a request, beside its call */
-#define SERVICE_PART  8               /* weight of the past against a new call's time */
+#define SERVICE_PART  8               /* weight of the past against a new call's time, */
+#define SERVICE_JUMP  4               /* which counts for so many times the past at most */
 #define ROUTES_LOOKED 64              /* at in the ring, for an estimate */
 #define RETRY_MAX_S   60
 
@@ -151,17 +152,18 @@ void server_admit_turn(struct worker *w)
             goes_on = route != last;
         }
     }
-    for (u32 level = SCHED_FIRST; w->waiting == 0 && level < SCHED_LEVELS; level++)
-        if (sched_ready_count(w->sched, (enum sched_level)level) == 0)
-            w->idle_ns[level] = loop_now_ns(w->loop);
+    u32 idle = w->waiting == 0 ? sched_idle_levels(w->sched) : 0;
+    for (u32 level = SCHED_FIRST; level < idle; level++)
+        w->idle_ns[level] = loop_now_ns(w->loop);
 }
 
 void server_admit_done(struct served_route *route, u64 cpu_ns, struct worker *w)
 {
     struct route_load *load = &route->load;
-    load->service_ns = load->service_ns == 0
-                           ? cpu_ns
-                           : (load->service_ns * (SERVICE_PART - 1) + cpu_ns) / SERVICE_PART;
+    /* Short calls are measured by the clock on the wall: one that was kept waiting is no news. */
+    u64 past_ns = load->service_ns, new_ns = min_u64(cpu_ns, SERVICE_JUMP * past_ns + OVERHEAD_NS);
+    load->service_ns =
+        past_ns == 0 ? cpu_ns : (past_ns * (SERVICE_PART - 1) + new_ns) / SERVICE_PART;
     board_set(&route->board->service_ns, load->service_ns);
     board_add(&route->board->cpu_ns, cpu_ns);
     board_add(&route->board->running, (u64)-1);

@@ -22,7 +22,8 @@ static void count_in_flight(const struct worker *w)
 static void answer_values(struct server_request *r, const union abi_value *results)
 {
     struct buf *out = &r->worker->payload;
-    struct err err = {0};
+    struct err err;
+    err_begin(&err);
     buf_clear(out);
     if (!typed_values_write(r->attempt.func, results, out, &err)) {
         server_request_fail(r, &err, NULL);
@@ -138,18 +139,18 @@ static void end_program(struct server_request *r, const struct rt_trap *trap)
 
 static void end_function(struct server_request *r, const struct sched_result *result)
 {
-    struct err err = {0};
+    struct err trapped;
+    const struct err *err = r->attempt.func->needs_driver ? &r->call.err : &trapped;
+    err_begin(&trapped);
     if (result->trap != NULL) {
-        take_trap(r, result->trap, &err);
-        tell_breaker(r, &err, result->trap);
-        server_request_fail(r, &err, result->trap);
+        take_trap(r, result->trap, &trapped);
+        tell_breaker(r, &trapped, result->trap);
+        server_request_fail(r, &trapped, result->trap);
         return;
     }
-    if (r->attempt.func->needs_driver)
-        err = r->call.err;
-    tell_breaker(r, &err, NULL);
-    if (err.code != ERR_NONE) {
-        answer_error_or_fail(r, &err);
+    tell_breaker(r, err, NULL);
+    if (err->code != ERR_NONE) {
+        answer_error_or_fail(r, err);
         return;
     }
     count_outcome(r);
@@ -192,7 +193,7 @@ static void call_done(void *arg, const struct sched_result *result)
 static void prepare_driver(struct server_request *r, struct sched_call *call)
 {
     buf_clear(&r->reply);
-    r->reply.limit_bytes = (size_t)r->attempt.route->plan->limits.reply_bytes;
+    buf_set_limit(&r->reply, (size_t)r->attempt.route->plan->limits.reply_bytes);
     r->call = (struct typed_call){.func = r->attempt.func,
                                   .body = r->body.bytes,
                                   .body_len = r->body.len,
@@ -234,7 +235,7 @@ bool server_call_start(struct server_request *r, u64 now, struct err *err)
     const struct config_limits *limits = &r->attempt.route->plan->limits;
     CHECK(now < r->wall_end_ns);
     struct sched_call call = {
-        .cpu_ns = limits->cpu_ns, .wall_ns = r->wall_end_ns - now, .done = call_done, .arg = r};
+        .cpu_ns = limits->cpu_ns, .wall_end_ns = r->wall_end_ns, .done = call_done, .arg = r};
     if (!prepare_call(r, &call, err) || !rt_pool_take(pool, &r->instance, err))
         return false;
     if (!server_breaker_admit(&r->attempt, now)) {
@@ -255,8 +256,9 @@ bool server_call_start(struct server_request *r, u64 now, struct err *err)
 
 bool server_call_start_waiting(struct server_request *r)
 {
-    struct err err = {0};
-    u64 now = clock_monotonic_ns();
+    struct err err;
+    u64 now = loop_now_ns(r->worker->loop);
+    err_begin(&err);
     bool started = now < r->wall_end_ns && server_call_start(r, now, &err);
     if (!started && err.code == ERR_BUSY)
         return false;
@@ -291,9 +293,9 @@ bool server_call_make_command(struct server_request *r, const void *head, struct
 
 void server_call_run(struct server_request *r)
 {
-    struct err err = {0};
-    u64 now = clock_monotonic_ns();
-    r->start_ns = now;
+    struct err err;
+    u64 now = loop_now_ns(r->worker->loop);
+    err_begin(&err);
     r->wall_end_ns = now + r->route->plan->limits.wall_ns;
     r->body_is_kept = r->body.len <= r->route->plan->limits.keep_bytes;
     board_add(&r->route->board->requests, 1);
@@ -307,7 +309,7 @@ void server_call_run(struct server_request *r)
         if (server_call_start(r, now, &err))
             return;
         if (err.code == ERR_BUSY) {
-            err = (struct err){0};
+            err_begin(&err);
             admission = ADMIT_WAIT;
         }
     }

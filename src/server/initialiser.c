@@ -138,7 +138,7 @@ static bool run_start(struct initialiser *init, struct rt_instance *instance, bo
     struct sched_call call = {.instance = instance,
                               .func = RT_FUNC_NONE,
                               .cpu_ns = init->limits->cpu_ns,
-                              .wall_ns = init->limits->wall_ns,
+                              .wall_end_ns = clock_monotonic_ns() + init->limits->wall_ns,
                               .done = take_end,
                               .arg = &run};
     snprintf(id, sizeof id, "initialise:%s", init->name);

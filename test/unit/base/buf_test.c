@@ -66,12 +66,33 @@ static void the_limit_latches(void **state)
     buf_fini(&buf);
 }
 
+/* Memory that it has already does not make it larger than its limit. */
+static void another_limit_counts(void **state)
+{
+    (void)state;
+    struct buf buf;
+    buf_init(&buf, 100);
+    buf_add(&buf, "abcdefgh", 8);
+    buf_clear(&buf);
+    buf_set_limit(&buf, 4);
+    buf_add(&buf, "abcd", 4);
+    assert_true(buf_ok(&buf));
+    buf_add_byte(&buf, 'e');
+    assert_false(buf_ok(&buf));
+    buf_clear(&buf);
+    buf_set_limit(&buf, 5);
+    buf_add(&buf, "abcde", 5);
+    assert_true(buf_ok(&buf));
+    buf_fini(&buf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers),
         cmocka_unit_test(json_strings),
         cmocka_unit_test(the_limit_latches),
+        cmocka_unit_test(another_limit_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

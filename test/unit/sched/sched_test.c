@@ -1,4 +1,5 @@
 /* Tasks, slices, limits, suspension: with the module of test/unit/runtime/guest.h. */
+#include "base/file.h"
 #include "sched/sched.h"
 #include "test/test.h"
 #include "test/unit/runtime/guest.h"
@@ -101,7 +102,7 @@ static struct request *start(struct fixture *f, u32 index, u32 func, u32 a, u32 
                               .func = func,
                               .args = args,
                               .cpu_ns = cpu_ns,
-                              .wall_ns = wall_ns,
+                              .wall_end_ns = wall_ns == 0 ? 0 : clock_monotonic_ns() + wall_ns,
                               .done = note,
                               .arg = request};
     assert_true(sched_start(f->sched, &call, &request->task, NULL));
