@@ -21,6 +21,7 @@ static const char response[] = "HTTP/1.1 200 OK\r\n"
                                "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
                                "Content-Type: application/json\r\n"
                                "Content-Length: 2\r\n"
+                               "weir-request-id: 0123456789abcdef\r\n"
                                "\r\n"
                                "42";
 
