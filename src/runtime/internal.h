@@ -9,7 +9,6 @@
 
 #define RT_PAGE_BYTES     ((u64)4096)
 #define RT_STACK_GUARD    MIB
-#define RT_COPY_MAX       (64 * KIB) /* memories up to this size are reset by copying all of it */
 #define RT_RESERVED_BYTES (ABI_GUARD_BEFORE + 4 * GIB + ABI_GUARD_AFTER) /* of one memory */
 #define RT_SLOT_MAPPINGS  6 /* guard, image, zeroed rest, stack, stack guard, tables that grow */
 #define RT_MODULE_BYTES   (512 * MIB)

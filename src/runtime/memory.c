@@ -12,12 +12,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Maps whole pages of the image copy-on-write when the memory is too large to be reset by copying
- * all of it; copies what is left. */
+/* Maps whole pages of the image copy-on-write; copies what is left. */
 static bool place_image(struct rt_memory *memory, const struct rt_image *image, struct err *err)
 {
-    u64 mapped =
-        memory->initial_bytes <= RT_COPY_MAX ? 0 : memory->image_len & ~(RT_PAGE_BYTES - 1);
+    u64 mapped = memory->image_len & ~(RT_PAGE_BYTES - 1);
     if (mapped > 0 &&
         mmap(memory->abi.base, mapped, PROT_READ | PROT_WRITE,
              MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, image->fd, (off_t)image->at) == MAP_FAILED)

@@ -1,10 +1,10 @@
 /*
  * runtime/reset.c -- a used memory becomes a fresh one again, in place.
  *
- * A small memory is copied as a whole. In a larger one only pages that were ever written differ
- * from the image: such a page is private to the process and stays resident, so the kernel's page
- * map tells which. They are copied back from the image, or zeroed; what exceeds the bytes an idle
- * instance may keep is given back to the kernel instead.
+ * Only pages that were ever written differ from the image: such a page is private to the process
+ * and stays resident, so the kernel's page map tells which. They are copied back from the image, or
+ * zeroed; what exceeds the bytes an idle instance may keep is given back to the kernel instead.
+ * Where there is no page map, all of the memory is taken for written.
  *
  * A page becomes private by a page fault, and the kernel counts a thread's faults. While the count
  * stands still, the pages are those of the reset before, and nobody has to ask the page map: a
@@ -40,6 +40,7 @@ static_assert(sizeof(struct scan_arg) == 96, "the kernel's layout");
 #define MAP_FILE_BIT      ((u64)1 << 61) /* /proc/self/pagemap, an entry of 8 bytes a page */
 #define MAP_RESIDENT_BITS ((u64)3 << 62) /* present or swapped */
 #define READ_PAGES        512u
+#define WAIT_BYTES        (64 * KIB) /* written ones: see rt_memory_may_wait */
 
 static int scan_ioctl(int fd, u64 start, u64 end, struct scan_region *regions, u32 max,
                       u64 *walk_end)
@@ -235,19 +236,14 @@ static void reset_written(struct rt_engine *engine, struct rt_memory *memory)
 
 bool rt_memory_may_wait(const struct rt_memory *memory)
 {
-    u64 size = memory->abi.size_bytes;
-    return size == memory->initial_bytes &&
-           (size <= RT_COPY_MAX ||
-            (memory->written.is_known && memory->written.bytes <= RT_COPY_MAX));
+    return memory->abi.size_bytes == memory->initial_bytes && memory->written.is_known &&
+           memory->written.bytes <= WAIT_BYTES;
 }
 
 bool rt_memory_reset(struct rt_engine *engine, struct rt_memory *memory)
 {
     memory->largest_bytes = max_u64(memory->largest_bytes, memory->abi.size_bytes);
-    if (memory->abi.size_bytes <= RT_COPY_MAX)
-        copy_back(memory, 0, memory->abi.size_bytes);
-    else
-        reset_written(engine, memory);
+    reset_written(engine, memory);
     u64 grown = memory->abi.size_bytes - memory->initial_bytes;
     if (grown == 0)
         return true;
