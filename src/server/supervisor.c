@@ -224,6 +224,16 @@ static bool ended_as_asked(int status)
     return WIFEXITED(status) ? WEXITSTATUS(status) == 0 : WTERMSIG(status) == SIGTERM;
 }
 
+/* A worker that is stopped does not turn any more, and counts as hung; nobody counts the control
+ * process's turns. It keeps nothing: another takes its place. */
+static void end_stopped(const struct supervisor *s, pid_t pid)
+{
+    if (s->control.pid != pid)
+        return;
+    fprintf(stderr, "weir: control (process %d) was stopped\n", (int)pid);
+    kill(pid, SIGKILL);
+}
+
 static void reap_control(struct supervisor *s, pid_t pid, int status)
 {
     char text[64];
@@ -240,7 +250,11 @@ static void reap_control(struct supervisor *s, pid_t pid, int status)
 static void reap(struct supervisor *s)
 {
     int status;
-    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0;) {
+        if (WIFSTOPPED(status)) {
+            end_stopped(s, pid);
+            continue;
+        }
         reap_control(s, pid, status);
         for (u32 i = 0; i < s->child_count; i++) {
             struct child *child = &s->children[i];

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -324,7 +325,9 @@ bool server_worker_run(const struct server_worker_config *config, struct err *er
     buf_init(&w->spare_body, SIZE_MAX);
     buf_init(&w->payload, PAYLOAD_BYTES);
     fit_descriptors(&limits);
-    bool ok = start(w, err) && proc_jail_worker(err); /* before the first byte of a client */
+    bool ok = start(w, err);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    ok = ok && proc_jail_worker(err); /* before the first byte of a client */
     if (ok)
         announce(w);
     while (ok && !w->stopped && !(w->draining && w->connections == 0)) {

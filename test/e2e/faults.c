@@ -25,7 +25,8 @@ struct faults {
     _Atomic uint64_t failed;      /* how many allocations were made to fail */
     _Atomic int64_t shift_s;      /* how much the clock on the wall is wrong */
     _Atomic uint64_t abort_index; /* 1 + the number of a worker that dies at its start; 0: none */
-    _Atomic uint64_t stop_index;  /* the same of one that stops there */
+    _Atomic uint64_t stop_index;  /* the same of one that stops there, */
+    _Atomic uint64_t stop_at;     /* or of the allocation at which a worker stops */
 };
 
 extern void *__libc_malloc(size_t len);
@@ -66,6 +67,8 @@ static int fails(void)
     if (faults == NULL || !is_worker)
         return 0;
     uint64_t number = ++faults->count;
+    if (number == faults->stop_at)
+        raise(SIGSTOP);
     if (faults->fail_at == 0 || number < faults->fail_at)
         return 0;
     faults->fail_at = 0;

@@ -49,7 +49,8 @@ def percentile(values, part):
 class Faults:
     """The library faults.c, and the file that steers it. `environment` is for the server."""
 
-    FIELDS = ("fail_at", "count", "failed", "shift_s", "abort_index", "stop_index")
+    FIELDS = ("fail_at", "count", "failed", "shift_s", "abort_index", "stop_index",
+              "stop_at")
 
     def __init__(self, folder):
         library, path = os.path.join(folder, "faults.so"), os.path.join(folder, "faults")

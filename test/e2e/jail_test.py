@@ -5,6 +5,7 @@ import glob
 import time
 
 from harness import *  # pylint: disable=wildcard-import,unused-wildcard-import
+from faults import Faults
 from harness import command_of
 from inject import system_call
 
@@ -230,6 +231,24 @@ class Helpers(Folder):
         until(lambda: self.read_file(server))
         until(lambda: len(server.children("helper")) == 2)
         until(lambda: server.children("control"))
+        self.kill(server)
+
+
+    def test_nor_does_a_worker_that_hangs_at_its_start(self):
+        if is_sanitized():
+            self.skipTest("the sanitizer must be loaded first")
+        with tempfile.TemporaryDirectory(prefix="weir-jail-") as folder:
+            faults = Faults(folder)
+            server = self.serve(options=("--workers", "1", "--hung-ms", "60000"),
+                                env=faults.environment)
+            faults.set("stop_at", 20)
+            os.kill(server.workers()[0], signal.SIGKILL)
+            until(lambda: [state_of(f"/proc/{pid}") for pid in server.workers()] == ["T"])
+            self.kill(server)
+
+    @staticmethod
+    def kill(server):
+        """Kills the supervisor; returns when all its children have gone."""
         pids = server.workers() + server.children("helper") + server.children("control")
         server.process.kill()
         server.process.wait(PATIENCE_S)

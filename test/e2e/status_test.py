@@ -403,6 +403,15 @@ class Socket(unittest.TestCase):
             self.assertEqual(status_of(server)["totals"]["requests"], 1)
             self.assertEqual(server.children("control"), [control])
 
+    def test_control_that_was_stopped_is_replaced(self):
+        with Server("hello") as server:
+            control = control_of(server)
+            os.kill(control, signal.SIGSTOP)
+            until(lambda: server.children("control") not in ([], [control]))
+            self.assertEqual(status_of(server)["totals"]["requests"], 0)
+            self.assertTrue(any("was stopped" in line for line in server.lines), server.lines)
+            server.may_lose_workers = True  # so it says of the control process
+
     def test_control_is_killed_under_load(self):
         with Server("hello", options=("--workers", "2"), may_lose_workers=True) as server:
             stop, failures, served = threading.Event(), [], []
