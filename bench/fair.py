@@ -15,18 +15,16 @@ One worker on one core, the generator on the other; SECONDS (default 20) each.
 import contextlib
 import json
 import os
-import socket
 import sys
 import time
 
 import rivals
 from common import BIN, WEIR, WORK, call, keep, kept, machine, publish, table
 from plot import Bar, bars, save
-from servers import SERVER_CORE, Server, lateness
+from servers import SERVER_CORE, Server, lateness, open_unanswered
 
 SPINNERS = 1000
 SHORT_MS, LONG_MS = 0.1, 50
-SPINNER_GAP_S = 0.005
 LOAD = 0.7
 CPU_LIMIT_MS, WALL_LIMIT_MS = 50, 50
 CROWD, CROWD_PHASE, CROWD_LIMIT_MS = "about 1,000", "200:5", 8000
@@ -101,36 +99,6 @@ def classes_of(result):
 
 # ---- beside endless calls ----
 
-def is_answered(client):
-    """Takes an answer, if there is one."""
-    with contextlib.suppress(BlockingIOError):
-        return len(client.recv(4096)) > 0
-    return False
-
-
-def open_spinners(stack, server):
-    """Requests that are never answered. They come slowly, or they would be refused; those that are
-    ask again."""
-    host, port = server.url.removeprefix("http://").split(":")
-    request = b"POST /spin HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n[]"
-    clients = []
-    for _ in range(SPINNERS):
-        client = stack.enter_context(socket.create_connection((host, int(port)), timeout=60))
-        client.sendall(request)
-        client.setblocking(False)
-        clients.append(client)
-        time.sleep(SPINNER_GAP_S)
-    for _ in range(60):
-        time.sleep(1)
-        refused = [client for client in clients if is_answered(client)]
-        for client in refused:
-            client.sendall(request)
-            time.sleep(SPINNER_GAP_S)
-        if not refused:
-            return
-    sys.exit("endless calls are answered")
-
-
 def beside(seconds):
     results = {}
     with serve("beside", LONG_LIVED.format(spin=rivals.guest("spin"))) as server:
@@ -138,7 +106,7 @@ def beside(seconds):
         classes = [("short", 1, "/work", f"[{rounds}]")]
         results["alone"] = server.offer(f"200:{seconds}", classes)
         with contextlib.ExitStack() as stack:
-            open_spinners(stack, server)
+            open_unanswered(stack, server, "/spin", "[]", SPINNERS)
             results[f"beside {SPINNERS} endless calls"] = server.offer(f"200:{seconds}", classes)
     return results
 

@@ -1,5 +1,6 @@
 """Servers under load, by wrk or weir-load: started, loaded, and what that cost them. Shared by the
 benches over HTTP."""
+import contextlib
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from collections import namedtuple
 from common import BIN, call
 
 SERVER_CORE, LOAD_CORE = 0, 1   # where a bench pins them
+GAP_S = 0.002                   # between requests that are to wait side by side
 
 # A run of wrk: requests a second, their number, CPU seconds of the server, latencies in ms.
 Load = namedtuple("Load", "rate count cpu_s p50 p99")
@@ -58,6 +60,37 @@ def private_kib(pid):
     """Resident memory that a process shares with no other."""
     with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as file:
         return sum(int(kib) for kib in re.findall(r"^Private_\w+:\s+(\d+)", file.read(), re.M))
+
+
+def is_answered(client):
+    """Takes an answer, if there is one."""
+    with contextlib.suppress(BlockingIOError):
+        return len(client.recv(4096)) > 0
+    return False
+
+
+def open_unanswered(stack, server, path, body, count):
+    """Requests whose answers are not waited for. They come slowly, or they would be refused; those
+    that are ask again."""
+    host, port = server.url.removeprefix("http://").split(":")
+    request = (f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n"
+               f"{body}").encode()
+    clients = []
+    for _ in range(count):
+        client = stack.enter_context(socket.create_connection((host, int(port)), timeout=60))
+        client.sendall(request)
+        client.setblocking(False)
+        clients.append(client)
+        time.sleep(GAP_S)
+    for _ in range(60):
+        time.sleep(1)
+        refused = [client for client in clients if is_answered(client)]
+        for client in refused:
+            client.sendall(request)
+            time.sleep(GAP_S)
+        if not refused:
+            return
+    sys.exit(f"requests of {path} are answered")
 
 
 class Server:
