@@ -9,22 +9,25 @@
  * miss its deadline. While the queue empties now and then, it is a burst, and may last as long as
  * the deadline allows. A queue that has not been empty for STANDING_NS only adds delay: then
  * requests wait no longer than a few calls take. A client that sends its next request as soon as it
- * has been answered is more patient: it paces itself by us, and lengthens no queue. A refusal is
- * held for a moment: clients that come back at once would keep us busy with refusing them.
+ * has been answered is more patient: it paces itself by us, and lengthens no queue. So it seems: in
+ * an overload whoever has requests left does that, so where one has been refused of late, nobody is
+ * more patient. A refusal is held for a moment: clients that come back at once would keep us busy
+ * with refusing them.
  */
 #include "base/check.h"
 #include "server/internal.h"
 
-#define WINDOW        4               /* calls at a time that have never run */
-#define SHORT_NS      ((u64)1000000)  /* calls that are done before they are preempted */
-#define STANDING_NS   ((u64)50000000) /* a queue that lasts so long is no burst */
-#define WAIT_CALLS    8               /* what it may cost then: so many calls' time, */
-#define WAIT_MIN_NS   ((u64)5000000)  /* and at least this, */
-#define WAIT_PACED_NS ((u64)50000000) /* or this, for a client that paces itself */
-#define OVERHEAD_NS   ((u64)15000)    /* of a request, beside its call */
-#define SERVICE_PART  8               /* weight of the past against a new call's time, */
-#define SERVICE_JUMP  4               /* which counts for so many times the past at most */
-#define ROUTES_LOOKED 64              /* at in the ring, for an estimate */
+#define WINDOW        4                 /* calls at a time that have never run */
+#define SHORT_NS      ((u64)1000000)    /* calls that are done before they are preempted */
+#define STANDING_NS   ((u64)50000000)   /* a queue that lasts so long is no burst */
+#define WAIT_CALLS    8                 /* what it may cost then: so many calls' time, */
+#define WAIT_MIN_NS   ((u64)5000000)    /* and at least this, */
+#define WAIT_PACED_NS ((u64)50000000)   /* or this, for a client that paces itself */
+#define CALM_NS       ((u64)1000000000) /* without a refusal, before they are believed to */
+#define OVERHEAD_NS   ((u64)15000)      /* of a request, beside its call */
+#define SERVICE_PART  8                 /* weight of the past against a new call's time, */
+#define SERVICE_JUMP  4                 /* which counts for so many times the past at most */
+#define ROUTES_LOOKED 64                /* at in the ring, for an estimate */
 #define RETRY_MAX_S   60
 
 /* ---- what is ahead of a route's calls ---- */
@@ -204,7 +207,8 @@ static u64 allowed_wait(const struct server_request *r, u64 now)
     u64 by_deadline = left_ns > service_ns ? left_ns - service_ns : 0;
     if (now < w->idle_ns[level_of(r->route)] + STANDING_NS)
         return by_deadline;
-    u64 least_ns = server_conn_is_paced(r->conn) ? WAIT_PACED_NS : WAIT_MIN_NS;
+    bool is_calm = now - r->route->load.refused_ns >= CALM_NS;
+    u64 least_ns = is_calm && server_conn_is_paced(r->conn) ? WAIT_PACED_NS : WAIT_MIN_NS;
     return min_u64(by_deadline, max_u64(least_ns, WAIT_CALLS * service_ns));
 }
 
@@ -259,6 +263,7 @@ enum admission server_admit(struct server_request *r, u64 now, struct err *err)
     if (wait_ns > allowed_wait(r, now)) {
         err_set(err, ERR_BUSY, ERR_NO_AT, "it would have to wait for about %llu ms",
                 (unsigned long long)(wait_ns / 1000000 + 1));
+        route->load.refused_ns = now;
         refuse(r, &board->shed);
         return ADMIT_HOLD;
     }

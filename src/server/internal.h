@@ -60,6 +60,7 @@ struct route_load {
     struct server_request *first_waiting, *last_waiting;
     u32 waiting;
     u64 service_ns;                 /* processor time of a call, lately */
+    u64 refused_ns;                 /* when one was refused for having to wait too long */
     struct served_route *next_turn; /* in the ring of those whose turn comes */
     bool in_ring;
 };

@@ -107,7 +107,8 @@ void *mmap(void *at, size_t len, int protection, int flags, int fd, off_t offset
 int clock_gettime(clockid_t clock, struct timespec *now)
 {
     int result = (int)syscall(SYS_clock_gettime, clock, now);
-    if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE) && faults != NULL)
+    if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE) &&
+        faults != NULL)
         now->tv_sec += faults->shift_s;
     return result;
 }
