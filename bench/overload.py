@@ -6,7 +6,7 @@ A function burns MS (default 1.5) of processor time: test/guests/spin.c `work`, 
 server. With another MS the table is only printed.
 First the most that a server does (clients that wait for their answers), and latencies at a tenth
 and at half of that; then arrivals at random: half of it for a while, twice as much for SECONDS
-(default 10), half again. One worker on one core, the generator on the other; a request without an
+(default 30), half again. One worker on one core, the generator on the other; a request without an
 answer after 10 s is given up. Goodput counts answers with status 2xx when they come.
 """
 import sys
@@ -119,7 +119,7 @@ def main():
     if sys.argv[1:] == ["--plot"]:
         plot()
         return
-    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 30
     service_ms = float(sys.argv[2]) if len(sys.argv) > 2 else SERVICE_MS
     module = guest("spin")
     measured = [measure(server, seconds, service_ms) for server in (weir(module), node(module))]

@@ -26,7 +26,8 @@ struct err {
     char text[ERR_TEXT_MAX];
 };
 
-/* As = {0}, but its text is left as it is: half a kilobyte less to write, for every request. */
+/* As = {0}, but nothing else is written: its text has half a kilobyte, and every request has some.
+ */
 static inline void err_begin(struct err *err)
 {
     err->code = ERR_NONE;

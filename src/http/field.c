@@ -132,14 +132,12 @@ static bool rule_expect(struct http_parser *p, struct http_text value, struct er
 
 static const struct {
     const char *name;
-    size_t name_len;
     field_rule *rule; /* or NULL */
 } known[] = {
-#define FIELD(name, text, rule) [HTTP_FIELD_##name] = {text, sizeof text - 1, rule},
+#define FIELD(name, text, rule) [HTTP_FIELD_##name] = {text, rule},
 #include "http/field.def"
 #undef FIELD
 };
-static_assert(COUNT_OF(known) == HTTP_FIELD_COUNT, "every known field has a name");
 static_assert(HTTP_MAX_FIELDS <= UINT8_MAX, "a field's number fits request.known");
 
 /* Takes note of the field that was read last, if it is a known one. */
@@ -147,7 +145,7 @@ static bool note_field(struct http_parser *p, struct http_text name, struct http
                        struct err *err)
 {
     for (size_t i = 0; i < COUNT_OF(known); i++) {
-        if (known[i].name_len != name.len || !http_text_is(name, known[i].name))
+        if (!http_text_is(name, known[i].name))
             continue;
         if (p->request.known[i] == 0)
             p->request.known[i] = (u8)p->request.field_count;

@@ -204,7 +204,7 @@ static enum http_result fail(struct http_parser *p)
 enum http_result http_head_parse(struct http_parser *p, const void *bytes, size_t len,
                                  struct err *err)
 {
-    CHECK(!p->failed && p->head_len == 0);
+    CHECK(!p->failed && p->head_len == 0 && p->scan_at <= len);
     for (;;) {
         size_t seen = scan_limit(p, len);
         switch (line_scan(p, bytes, seen, err)) {

@@ -61,6 +61,6 @@ bool loop_has_events(const struct loop *loop); /* known ones: the system need no
 void loop_wake(struct loop *loop);
 
 /* The monotonic clock as read when events were last asked for, or as told by whoever has read it
- * since: cheap, and old by at most one turn. */
+ * since: cheap, and old by the callbacks of one turn. */
 u64 loop_now_ns(const struct loop *loop);
 void loop_tell_now(struct loop *loop, u64 now_ns);

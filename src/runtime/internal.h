@@ -242,7 +242,7 @@ u64 rt_memory_grow(struct rt_memory *memory, u64 delta_pages);
 /* Makes content and size those of a fresh memory, for which rt_faults_look has been called since a
  * guest had it. False: the kernel refused; destroy it. */
 MUST_CHECK bool rt_memory_reset(struct rt_engine *engine, struct rt_memory *memory);
-/* It holds too little to be worth a reset of its own. */
+/* It held so little at its last reset that this one need not be at once. */
 bool rt_memory_may_wait(const struct rt_memory *memory);
 void rt_faults_look(struct rt_engine *engine);
 
@@ -299,8 +299,8 @@ struct rt_instance {
     const struct rt_host_func *caught; /* of rt_instance_watch */
     struct rt_instance *pool_next;
 };
-/* Puts an instance of a pool back into the state rt_instance_create left it in. False: the system
- * refused; destroy it. */
+/* Puts an instance of a pool back into the state rt_instance_create left it in; rt_faults_look has
+ * been called since a guest had it. False: the system refused; destroy it. */
 MUST_CHECK bool rt_instance_reset(struct rt_instance *instance);
 struct abi_entry *rt_ctx_func_imports(const struct rt_instance *instance);
 struct abi_host *rt_ctx_hosts(const struct rt_instance *instance);

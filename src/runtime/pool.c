@@ -101,6 +101,15 @@ bool rt_pool_limit_memory(struct rt_pool *pool, u64 max_bytes, struct err *err)
     return true;
 }
 
+static void destroy_all(struct rt_instance **list)
+{
+    while (*list != NULL) {
+        struct rt_instance *next = (*list)->pool_next;
+        rt_instance_destroy(list);
+        *list = next;
+    }
+}
+
 void rt_pool_destroy(struct rt_pool **pool)
 {
     struct rt_pool *old = *pool;
@@ -108,18 +117,15 @@ void rt_pool_destroy(struct rt_pool **pool)
     if (old == NULL)
         return;
     CHECK(old->taken == 0);
-    make_all_fresh(old);
     if (old->before != NULL)
         old->before->next = old->next;
     else
         old->module->engine->pools = old->next;
     if (old->next != NULL)
         old->next->before = old->before;
-    while (old->ready != NULL) {
-        struct rt_instance *next = old->ready->pool_next;
-        rt_instance_destroy(&old->ready);
-        old->ready = next;
-    }
+    old->module->engine->used_count -= old->used_count;
+    destroy_all(&old->used);
+    destroy_all(&old->ready);
     rt_module_release(&old->module);
     free(old);
 }
@@ -140,6 +146,14 @@ static bool make_room(struct rt_engine *engine)
     return false;
 }
 
+/* There can be no more instances, by the pool's limit or the engine's. */
+static bool is_full(const struct rt_pool *pool)
+{
+    const struct rt_engine *engine = pool->module->engine;
+    return pool->taken + pool->used_count >= pool->max ||
+           engine->instance_count >= engine->options.instances_max;
+}
+
 static bool make_new(struct rt_pool *pool, struct rt_instance **out, struct err *err)
 {
     struct rt_engine *engine = pool->module->engine;
@@ -157,15 +171,15 @@ static bool make_new(struct rt_pool *pool, struct rt_instance **out, struct err 
 
 bool rt_pool_take(struct rt_pool *pool, struct rt_instance **out, struct err *err)
 {
-    const struct rt_engine *engine = pool->module->engine;
-    bool is_full = pool->taken + pool->used_count >= pool->max ||
-                   engine->instance_count >= engine->options.instances_max;
-    if (pool->ready == NULL && is_full)
+    struct rt_instance *instance = NULL;
+    if (pool->ready == NULL && pool->used_count > 0 &&
+        (is_full(pool) || !make_new(pool, &instance, NULL)))
         make_all_fresh(pool);
-    struct rt_instance *instance = pool->ready;
-    if (instance != NULL)
+    if (instance == NULL && pool->ready != NULL) {
+        instance = pool->ready;
         pool->ready = instance->pool_next;
-    else if (!make_new(pool, &instance, err))
+    }
+    if (instance == NULL && !make_new(pool, &instance, err))
         return false;
     instance->pool_next = NULL;
     pool->taken++;
@@ -177,7 +191,7 @@ void rt_pool_release(struct rt_pool *pool, struct rt_instance **instance)
 {
     struct rt_instance *back = *instance;
     *instance = NULL;
-    CHECK(back->module == pool->module && pool->taken > 0);
+    CHECK(back->module == pool->module && back->fiber == NULL && pool->taken > 0);
     pool->taken--;
     if (!may_wait(back)) {
         rt_faults_look(pool->module->engine);

@@ -238,8 +238,9 @@ void rt_pool_destroy(struct rt_pool **pool); /* all instances must have been giv
 MUST_CHECK bool rt_pool_take(struct rt_pool *pool, struct rt_instance **out, struct err *err);
 
 /* Gives an instance back, whatever state the guest left it in; it is fresh again before it is taken
- * again (about 1 us at 4 written pages): call it after the response has left. A few that wrote
- * little wait for one another. Sets *instance to NULL. */
+ * again (about 1 us at 4 written pages): call it after the response has left. Up to eight that
+ * wrote little before wait for one another, so a pool makes that many before one is used again.
+ * Sets *instance to NULL. */
 void rt_pool_release(struct rt_pool *pool, struct rt_instance **instance);
 /* Makes those fresh that wait: when there is nothing else to do. */
 void rt_engine_settle(struct rt_engine *engine);

@@ -15,7 +15,7 @@ static const u64 level_ends_ns[] = {
 
 #define AGED_NS       ((u64)20000000)           /* see next_task */
 #define POLL_NS       ((u64)100000)             /* see sched_turn */
-#define POLL_ALL_NS   ((u64)1000000)            /* see sched_turn */
+#define POLL_ALL_NS   ((u64)1000000)            /* see dispatch */
 #define EXACT_FROM_NS level_ends_ns[SCHED_1_MS] /* see slice_run */
 
 enum task_state { TASK_QUEUED, TASK_RUNNING, TASK_SUSPENDED, TASK_ENDED };
@@ -205,15 +205,15 @@ static bool is_exact(const struct sched_task *task)
     return task->cpu_ns >= EXACT_FROM_NS;
 }
 
-/* wall_ns: the monotonic clock now. */
-static u64 slice_clock_ns(const struct sched_task *task, u64 wall_ns)
+/* now_ns: the monotonic clock now. */
+static u64 slice_clock_ns(const struct sched_task *task, u64 now_ns)
 {
-    return is_exact(task) ? clock_thread_cpu_ns() : wall_ns;
+    return is_exact(task) ? clock_thread_cpu_ns() : now_ns;
 }
 
-static u64 slice_used_ns(const struct sched_task *task, u64 wall_ns)
+static u64 slice_used_ns(const struct sched_task *task, u64 now_ns)
 {
-    u64 used_ns = slice_clock_ns(task, wall_ns) - task->slice_start_ns;
+    u64 used_ns = slice_clock_ns(task, now_ns) - task->slice_start_ns;
     return is_exact(task) ? used_ns : min_u64(used_ns, 2 * SCHED_TICK_NS);
 }
 
@@ -272,7 +272,7 @@ static struct sched_task *next_task(struct sched *sched)
 }
 
 /* Dispatches events until one has started a task, or once in a while all of them. */
-static void poll(struct sched *sched, u64 wait_ns)
+static void dispatch(struct sched *sched, u64 wait_ns)
 {
     bool more, all = loop_now_ns(sched->loop) - sched->polled_ns >= POLL_ALL_NS;
     bool asks = !loop_has_events(sched->loop);
@@ -288,9 +288,10 @@ static void poll(struct sched *sched, u64 wait_ns)
 void sched_turn(struct sched *sched, u64 wait_ns)
 {
     CHECK(sched->running == NULL);
-    u64 asked_ns = loop_now_ns(sched->loop) - sched->asked_ns; /* so long ago */
-    if (sched->queued == 0 || loop_has_events(sched->loop) || asked_ns >= POLL_NS)
-        poll(sched, wait_ns);
+    u64 since_asked_ns = loop_now_ns(sched->loop) - sched->asked_ns;
+    if (sched->queues[SCHED_FIRST].count == 0 || loop_has_events(sched->loop) ||
+        since_asked_ns >= POLL_NS)
+        dispatch(sched, wait_ns);
     struct sched_task *task = next_task(sched);
     if (task == NULL)
         return;

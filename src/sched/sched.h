@@ -4,10 +4,10 @@
  * The worker's main loop is  while (!stop) sched_turn(sched);  and everything else happens in
  * callbacks: descriptors and timers from the event loop, and `done` when a task has ended. A turn
  * dispatches events until one has started a task (waiting only if no task can run), then runs one
- * task for one slice: a short request is answered before the next one is read. While tasks can run
- * the system is asked for events ten times in a millisecond, which costs as much as a short call;
- * once in a millisecond all there are are dispatched, so that whoever starts tasks knows what is
- * waiting.
+ * task for one slice: a short request is answered before the next one is read. While new tasks can
+ * run the system is asked for events ten times in a millisecond at most: that costs nearly as much
+ * as a short call. Once in a millisecond all there are are dispatched, so that whoever starts tasks
+ * knows what is waiting.
  *
  * Order:    least attained service: tasks that never ran and those woken from a host call first,
  *           then by processor time used (up to 1, 10, 100 ms, more), round-robin within a level.

@@ -9,25 +9,28 @@
  * miss its deadline. While the queue empties now and then, it is a burst, and may last as long as
  * the deadline allows. A queue that has not been empty for STANDING_NS only adds delay: then
  * requests wait no longer than a few calls take. A client that sends its next request as soon as it
- * has been answered is more patient: it paces itself by us, and lengthens no queue. So it seems: in
- * an overload whoever has requests left does that, so where one has been refused of late, nobody is
- * more patient. A refusal is held for a moment: clients that come back at once would keep us busy
- * with refusing them.
+ * has been answered is more patient: it paces itself by us, and lengthens no queue. In an overload
+ * all clients look like that, and a queue that happens to be empty is filled at once: neither
+ * counts while many of the route's requests are refused.
+ *
+ * A refusal is held for a moment: clients that come back at once would keep us busy with refusing
+ * them.
  */
 #include "base/check.h"
 #include "server/internal.h"
 
-#define WINDOW        4                 /* calls at a time that have never run */
-#define SHORT_NS      ((u64)1000000)    /* calls that are done before they are preempted */
-#define STANDING_NS   ((u64)50000000)   /* a queue that lasts so long is no burst */
-#define WAIT_CALLS    8                 /* what it may cost then: so many calls' time, */
-#define WAIT_MIN_NS   ((u64)5000000)    /* and at least this, */
-#define WAIT_PACED_NS ((u64)50000000)   /* or this, for a client that paces itself */
-#define CALM_NS       ((u64)1000000000) /* without a refusal, before they are believed to */
-#define OVERHEAD_NS   ((u64)15000)      /* of a request, beside its call */
-#define SERVICE_PART  8                 /* weight of the past against a new call's time, */
-#define SERVICE_JUMP  4                 /* which counts for so many times the past at most */
-#define ROUTES_LOOKED 64                /* at in the ring, for an estimate */
+#define WINDOW        4               /* calls at a time that have never run */
+#define SHORT_NS      ((u64)1000000)  /* calls that are done before they are preempted */
+#define STANDING_NS   ((u64)50000000) /* a queue that lasts so long is no burst */
+#define WAIT_CALLS    6               /* what it may cost then: so many calls' time, */
+#define WAIT_MIN_NS   ((u64)5000000)  /* and at least this, */
+#define WAIT_PACED_NS ((u64)50000000) /* or this, for a client that paces itself */
+#define FLOOD_NS      ((u64)50000000) /* a window in which at least */
+#define FLOOD_PART    10              /* one of so many was refused: an overload in the next */
+#define OVERHEAD_NS   ((u64)15000)    /* of a request, beside its call */
+#define SERVICE_PART  8               /* weight of the past against a new call's time, */
+#define SERVICE_JUMP  4  /* of which an odd one counts for so many times the past at most */
+#define ROUTES_LOOKED 64 /* at in the ring, for an estimate */
 #define RETRY_MAX_S   60
 
 /* ---- what is ahead of a route's calls ---- */
@@ -160,15 +163,18 @@ void server_admit_turn(struct worker *w)
         w->idle_ns[level] = loop_now_ns(w->loop);
 }
 
-void server_admit_done(struct served_route *route, u64 cpu_ns, struct worker *w)
+void server_admit_done(struct served_route *route, const struct sched_result *result,
+                       struct worker *w)
 {
     struct route_load *load = &route->load;
-    /* Short calls are measured by the clock on the wall: one that was kept waiting is no news. */
-    u64 past_ns = load->service_ns, new_ns = min_u64(cpu_ns, SERVICE_JUMP * past_ns + OVERHEAD_NS);
+    u64 past_ns = load->service_ns, cpu_ns = result->cpu_ns;
+    /* One slice is measured by the clock on the wall: the system may have kept it waiting. */
+    if (past_ns > 0 && result->slices <= 1)
+        cpu_ns = min_u64(cpu_ns, SERVICE_JUMP * past_ns + OVERHEAD_NS);
     load->service_ns =
-        past_ns == 0 ? cpu_ns : (past_ns * (SERVICE_PART - 1) + new_ns) / SERVICE_PART;
+        past_ns == 0 ? cpu_ns : (past_ns * (SERVICE_PART - 1) + cpu_ns) / SERVICE_PART;
     board_set(&route->board->service_ns, load->service_ns);
-    board_add(&route->board->cpu_ns, cpu_ns);
+    board_add(&route->board->cpu_ns, result->cpu_ns);
     board_add(&route->board->running, (u64)-1);
     if (load->waiting > 0)
         ring_add(w, route);
@@ -205,10 +211,10 @@ static u64 allowed_wait(const struct server_request *r, u64 now)
     u64 service_ns = r->route->load.service_ns + OVERHEAD_NS;
     u64 left_ns = r->wall_end_ns - now;
     u64 by_deadline = left_ns > service_ns ? left_ns - service_ns : 0;
-    if (now < w->idle_ns[level_of(r->route)] + STANDING_NS)
+    bool is_flooded = r->route->load.flood.is_on;
+    if (!is_flooded && now < w->idle_ns[level_of(r->route)] + STANDING_NS)
         return by_deadline;
-    bool is_calm = now - r->route->load.refused_ns >= CALM_NS;
-    u64 least_ns = is_calm && server_conn_is_paced(r->conn) ? WAIT_PACED_NS : WAIT_MIN_NS;
+    u64 least_ns = !is_flooded && server_conn_is_paced(r->conn) ? WAIT_PACED_NS : WAIT_MIN_NS;
     return min_u64(by_deadline, max_u64(least_ns, WAIT_CALLS * service_ns));
 }
 
@@ -219,6 +225,16 @@ u32 server_admit_retry_after(const struct served_route *route)
 }
 
 /* ---- the decision ---- */
+
+static void flood_count(struct route_flood *flood, u64 now)
+{
+    if (now - flood->since_ns >= FLOOD_NS) {
+        flood->is_on = flood->refused > 0 && flood->refused * FLOOD_PART >= flood->asked;
+        flood->since_ns = now;
+        flood->asked = flood->refused = 0;
+    }
+    flood->asked++;
+}
 
 /* Of the places to wait; who has fewer still finds one when others have taken all of them. */
 static bool has_its_share(const struct worker *w, const struct served_route *route)
@@ -245,6 +261,7 @@ enum admission server_admit(struct server_request *r, u64 now, struct err *err)
                 "this has failed too often of late; it is tried again in a moment");
         return refuse(r, &board->shorted);
     }
+    flood_count(&route->load.flood, now);
     u64 running = board_get(&board->running);
     bool is_free = w->waiting == 0 && !is_crowded(w, route);
     if (is_free && running < limits->concurrency && route->load.service_ns <= SHORT_NS)
@@ -263,7 +280,7 @@ enum admission server_admit(struct server_request *r, u64 now, struct err *err)
     if (wait_ns > allowed_wait(r, now)) {
         err_set(err, ERR_BUSY, ERR_NO_AT, "it would have to wait for about %llu ms",
                 (unsigned long long)(wait_ns / 1000000 + 1));
-        route->load.refused_ns = now;
+        route->load.flood.refused++;
         refuse(r, &board->shed);
         return ADMIT_HOLD;
     }

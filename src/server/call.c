@@ -8,8 +8,9 @@
 #include "base/file.h"
 #include "server/internal.h"
 
-#define JSON    "application/json"
-#define HOLD_NS ((u64)100000000) /* see ADMIT_HOLD */
+#define JSON      "application/json"
+#define HOLD_NS   ((u64)100000000) /* see ADMIT_HOLD */
+#define SETTLE_NS ((u64)100000)    /* a call that took so long may have written much */
 
 static void count_in_flight(const struct worker *w)
 {
@@ -150,7 +151,8 @@ static void end_function(struct server_request *r, const struct sched_result *re
     }
     tell_breaker(r, err, NULL);
     if (err->code != ERR_NONE) {
-        answer_error_or_fail(r, err);
+        struct err failed = *err; /* the next attempt begins with r->call anew */
+        answer_error_or_fail(r, &failed);
         return;
     }
     count_outcome(r);
@@ -181,7 +183,9 @@ static void call_done(void *arg, const struct sched_result *result)
     else
         end_function(r, result);
     rt_pool_release(pool, &instance);
-    server_admit_done(route, result->cpu_ns, w);
+    if (result->cpu_ns >= SETTLE_NS)
+        rt_engine_settle(w->engine);
+    server_admit_done(route, result, w);
     count_in_flight(w);
     if (!is_cancelled)
         server_conn_continue(conn);

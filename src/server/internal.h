@@ -55,12 +55,20 @@ struct served_version {
     struct scoreboard_bucket *window;   /* this worker's part of what it looks at */
 };
 
+/* How many of a route's requests came in a window of time, and were refused for having to wait too
+ * long. */
+struct route_flood {
+    u64 since_ns;
+    u32 asked, refused;
+    bool is_on; /* many were refused in the window before */
+};
+
 /* What admit.c knows of a route. */
 struct route_load {
     struct server_request *first_waiting, *last_waiting;
     u32 waiting;
-    u64 service_ns;                 /* processor time of a call, lately */
-    u64 refused_ns;                 /* when one was refused for having to wait too long */
+    u64 service_ns; /* processor time of a call, lately */
+    struct route_flood flood;
     struct served_route *next_turn; /* in the ring of those whose turn comes */
     bool in_ring;
 };
@@ -275,7 +283,8 @@ void server_admit_wait(struct server_request *r);  /* joins its route's list */
 void server_admit_leave(struct server_request *r); /* and leaves it */
 
 /* A call has left the processor for good: how much of it it took; an instance is free again. */
-void server_admit_done(struct served_route *route, u64 cpu_ns, struct worker *worker);
+void server_admit_done(struct served_route *route, const struct sched_result *result,
+                       struct worker *worker);
 
 /* After every turn of the scheduler: starts waiting requests, route by route, as many as keep the
  * processor busy. */

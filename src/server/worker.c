@@ -326,14 +326,14 @@ bool server_worker_run(const struct server_worker_config *config, struct err *er
     buf_init(&w->payload, PAYLOAD_BYTES);
     fit_descriptors(&limits);
     bool ok = start(w, err);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* which it hears from now on */
     ok = ok && proc_jail_worker(err); /* before the first byte of a client */
     if (ok)
         announce(w);
     while (ok && !w->stopped && !(w->draining && w->connections == 0)) {
         u64 wait_ns = w->turn != NULL ? TURN_NS : min_u64(HEARTBEAT_NS, limits.hung_ns / 4);
-        if (sched_task_count(w->sched) == 0 && !loop_has_events(w->loop))
-            rt_engine_settle(w->engine);
+        if (sched_idle_levels(w->sched) == SCHED_LEVELS && !loop_has_events(w->loop))
+            rt_engine_settle(w->engine); /* it will wait */
         sched_turn(w->sched, wait_ns);
         server_admit_turn(w);
         board_set(&w->board->heartbeat_ns, loop_now_ns(w->loop));

@@ -23,7 +23,7 @@ int server_worker_main(int argc, char **argv)
     struct err err = {0};
     arena_init(&arena, 64 * MIB);
     signal(SIGINT, SIG_IGN);          /* the terminal's Ctrl-C is for the supervisor */
-    prctl(PR_SET_PDEATHSIG, SIGKILL); /* until it serves: it may hang before it hears SIGTERM */
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* until it has loaded: that may hang */
     bool ok = worker_args_read(argc, argv, &arena, &config, &err);
     if (ok) {
         struct scoreboard_worker *block = &config.board->workers[config.index];
