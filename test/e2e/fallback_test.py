@@ -52,6 +52,21 @@ fallback = ["previous", "stale", "static:busy.json"]
 [routes.bare]
 module = "spin"
 function = "spin"
+
+[modules.typed]
+path = "{guests}/typed.wasm"
+
+[routes.bad]
+module = "typed"
+function = "bad_text"
+fallback = ["route:slow"]
+
+[routes.slow]
+module = "typed"
+function = "spin_list"
+cpu = "10 s"
+wall = "100 ms"
+breaker-failures = 1
 """
 
 PROGRAMS = """
@@ -150,6 +165,12 @@ class Functions(Configured):
         self.assertEqual((status, headers["weir-fallback"], error["code"], error["kind"]),
                          (503, "built-in; reason=deadline", "deadline", "cpu-limit"))
         self.assertEqual(headers["retry-after"], "1")
+
+    def test_a_fallback_that_cannot_begin_leaves_the_failure(self):
+        self.assertEqual(self.answer("/slow", "[[1]]")[0], 503)  # which opens its breaker
+        status, fallback, body = self.answer("/bad")
+        self.assertEqual((status, fallback), (502, "built-in; reason=bad-result"))
+        self.assertEqual(json.loads(body)["error"]["code"], "bad-result")
 
     def test_paths_are_the_routes(self):
         listed = json.loads(self.server.request("GET", "/")[2])["endpoints"]
