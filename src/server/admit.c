@@ -39,8 +39,8 @@
  * less overtakes it, what has had more gives way to it. */
 static enum sched_level level_of(const struct served_route *route)
 {
-    u64 service_ns = route->load.service_ns;
-    return service_ns <= SHORT_NS ? SCHED_FIRST : sched_level_of(service_ns);
+    u64 typical_ns = route->load.typical_ns;
+    return typical_ns <= SHORT_NS ? SCHED_FIRST : sched_level_of(typical_ns);
 }
 
 /* Newcomers would only slow down, and overtake, those that are begun. Long calls share. */
@@ -163,6 +163,15 @@ void server_admit_turn(struct worker *w)
         w->idle_ns[level] = loop_now_ns(w->loop);
 }
 
+/* Moves towards a new call's time, by a step of the same size whatever that is: to the median. */
+static u64 median_step(u64 median_ns, u64 cpu_ns)
+{
+    if (median_ns == 0)
+        return cpu_ns;
+    u64 step_ns = max_u64(median_ns / SERVICE_PART, 1);
+    return cpu_ns > median_ns ? median_ns + step_ns : median_ns - step_ns;
+}
+
 void server_admit_done(struct served_route *route, const struct sched_result *result,
                        struct worker *w)
 {
@@ -173,6 +182,7 @@ void server_admit_done(struct served_route *route, const struct sched_result *re
         cpu_ns = min_u64(cpu_ns, SERVICE_JUMP * past_ns + OVERHEAD_NS);
     load->service_ns =
         past_ns == 0 ? cpu_ns : (past_ns * (SERVICE_PART - 1) + cpu_ns) / SERVICE_PART;
+    load->typical_ns = median_step(load->typical_ns, cpu_ns);
     board_set(&route->board->service_ns, load->service_ns);
     board_add(&route->board->cpu_ns, result->cpu_ns);
     board_add(&route->board->running, (u64)-1);

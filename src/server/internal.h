@@ -67,7 +67,8 @@ struct route_flood {
 struct route_load {
     struct server_request *first_waiting, *last_waiting;
     u32 waiting;
-    u64 service_ns; /* processor time of a call, lately */
+    u64 service_ns; /* mean processor time of a call, lately, */
+    u64 typical_ns; /* and its median: some calls may take much longer */
     struct route_flood flood;
     struct served_route *next_turn; /* in the ring of those whose turn comes */
     bool in_ring;
