@@ -435,11 +435,13 @@ static void instances_that_wait_for_one_another_are_fresh(void **state)
     static const u32 strides[] = {65536, 65536, 16384, 65536, 4096, 32768};
     struct fixture f;
     struct rt_pool *pool;
-    struct rt_instance *fresh, *used[3];
+    struct rt_instance *fresh, *used[10]; /* more than wait for one another */
     begin(&f, NULL, &(struct guest_module){.memory_pages = 16, .memory_max = 16});
-    assert_true(rt_pool_create(&pool, f.module, 4, NULL));
+    assert_true(rt_pool_create(&pool, f.module, 16, NULL));
     assert_true(rt_pool_take(pool, &fresh, NULL));
     for (u32 round = 0; round < 30; round++) {
+        if (round % 5 == 4)
+            rt_engine_settle(f.engine);
         for (u32 i = 0; i < COUNT_OF(used); i++) {
             assert_true(rt_pool_take(pool, &used[i], NULL));
             assert_fresh(used[i], fresh);
