@@ -49,7 +49,10 @@ static inline u64 *config_number_at(struct config_limits *limits, const struct c
  * number and its unit, into units of the shape. False: it is none, or no whole number of them. */
 MUST_CHECK bool config_value_read(const char *text, enum config_shape shape, u64 *out);
 
-/* The same the other way round, with the largest unit that is exact. */
+/* The units that values of the shape may have: "ms, s, min or h". */
+void config_units_write(enum config_shape shape, char *out, size_t len);
+
+/* The same as config_value_read the other way round, with the largest unit that is exact. */
 void config_value_write(u64 value, enum config_shape shape, char *out, size_t len);
 
 /* ---- scan.c ---- */

@@ -41,7 +41,7 @@ static bool fail_value(struct reading *r, const struct toml_entry *at, const cha
 static bool read_number(struct reading *r, const struct toml_entry *at,
                         const struct config_row *row, u64 *out)
 {
-    char largest[32], example[32], what[128];
+    char largest[32], example[32], units[32], what[160];
     u64 value = 0;
     bool is_count = row->shape == CONFIG_COUNT;
     bool ok = is_count ? at->value.kind == TOML_INTEGER && at->value.integer > 0
@@ -55,11 +55,12 @@ static bool read_number(struct reading *r, const struct toml_entry *at,
     }
     config_value_write(row->max, row->shape, largest, sizeof largest);
     config_value_write(row->value, row->shape, example, sizeof example);
-    snprintf(what, sizeof what,
-             is_count ? "a whole number from 1 to %s" : "a whole number and its unit up to %s",
-             largest);
-    if (!is_count)
-        snprintf(what + strlen(what), sizeof what - strlen(what), ", such as %s", example);
+    config_units_write(row->shape, units, sizeof units);
+    if (is_count)
+        snprintf(what, sizeof what, "a whole number from 1 to %s", largest);
+    else
+        snprintf(what, sizeof what, "a whole number of %s up to %s, such as %s", units, largest,
+                 example);
     return fail_value(r, at, what);
 }
 

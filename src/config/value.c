@@ -62,3 +62,18 @@ void config_value_write(u64 value, enum config_shape shape, char *out, size_t le
     }
     UNREACHABLE();
 }
+
+void config_units_write(enum config_shape shape, char *out, size_t len)
+{
+    size_t used = 0;
+    for (size_t i = COUNT_OF(units); i-- > 0 && used < len;) {
+        if (!is_of(&units[i], shape) || units[i].scale < own_scale(shape))
+            continue;
+        bool is_last = i == 0 || !is_of(&units[i - 1], shape);
+        used += (size_t)snprintf(out + used, len - used, "%s%s",
+                                 used == 0 ? ""
+                                 : is_last ? " or "
+                                           : ", ",
+                                 units[i].text);
+    }
+}

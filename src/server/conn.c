@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #define IN_MAX_BYTES       (HTTP_MAX_HEAD + SERVER_RECEIVE_BYTES)
-#define HEAD_OUT_BYTES     MIB        /* of a response's head, and more than it ever needs */
-#define KEEP_BYTES         (64 * KIB) /* larger buffers are given back between requests */
+#define HEAD_OUT_BYTES     MIB       /* of a response's head, and more than it ever needs */
+#define KEEP_BYTES         (8 * KIB) /* larger buffers are given back between requests */
 #define BODY_RECEIVE_BYTES (256 * KIB)
 #define SPARE_BYTES        (16 * MIB)  /* and of bodies, one of at most so many is kept */
 #define DISCARD_BYTES      (64 * KIB)  /* body read only to keep the connection; or lingering */

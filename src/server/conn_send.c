@@ -33,6 +33,7 @@ static void await_next(struct conn *c)
     }
     server_conn_release_body(c);
     server_conn_release_large(&c->request.reply);
+    server_conn_release_large(&c->request.head);
     server_conn_begin_idle(c);
     server_conn_set_timeout(c, c->worker->limits->idle_ns);
 }

@@ -521,6 +521,13 @@ static bool initialise(struct supervisor *s, struct err *err)
     return s->plan_fd >= 0;
 }
 
+/* The terminal has gone; nohup says not to care. */
+static bool ignores_hangup(void)
+{
+    struct sigaction action;
+    return sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 static bool open_signals(struct supervisor *s, struct err *err)
 {
     sigset_t set;
@@ -528,6 +535,8 @@ static bool open_signals(struct supervisor *s, struct err *err)
     sigaddset(&set, SIGCHLD);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    if (!ignores_hangup())
+        sigaddset(&set, SIGHUP);
     s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (s->signals < 0 || sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         return err_sys(err, "cannot watch signals");

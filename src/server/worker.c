@@ -148,7 +148,6 @@ static bool watch_signals(struct worker *w, struct err *err)
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
-    signal(SIGINT, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         return err_sys(err, "cannot block SIGTERM");

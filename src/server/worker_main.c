@@ -22,7 +22,8 @@ int server_worker_main(int argc, char **argv)
     struct arena arena;
     struct err err = {0};
     arena_init(&arena, 64 * MIB);
-    signal(SIGINT, SIG_IGN);          /* the terminal's Ctrl-C is for the supervisor */
+    signal(SIGINT, SIG_IGN);          /* the terminal's Ctrl-C is for the supervisor, */
+    signal(SIGHUP, SIG_IGN);          /* and so is its end */
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* until it has loaded: that may hang */
     bool ok = worker_args_read(argc, argv, &arena, &config, &err);
     if (ok) {

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,6 +144,8 @@ int wasi_helper_main(int argc, char **argv)
         fprintf(stderr, "weir: helper processes are started by weir itself\n");
         return 2;
     }
+    signal(SIGINT, SIG_IGN); /* the terminal's Ctrl-C is for the supervisor, */
+    signal(SIGHUP, SIG_IGN); /* and so is its end: calls that drain still need their files */
     if (!start_crew(&crew, &err)) {
         fprintf(stderr, "weir: helper: %s\n", err.text);
         return err_code_exit(err.code);

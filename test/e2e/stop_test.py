@@ -78,6 +78,19 @@ class Stop(unittest.TestCase):
                 sock.close()
             self.assertEqual(server.process.wait(PATIENCE_S), 0)
 
+    def test_the_end_of_the_terminal_is_a_drain(self):
+        """Every process of the group gets SIGHUP; who was started by nohup does not care."""
+        with Server("spin", options=("--workers", "1", "--wall-ms", "1000", "--cpu-ms",
+                                     "5000")) as server:
+            sock = server.open()
+            sock.sendall(post("/spin", "[]"))
+            until(lambda: Board(server).total("running") == 1)
+            for pid in (*server.workers(), *server.children("control"), server.process.pid):
+                os.kill(pid, signal.SIGHUP)
+            self.assertTrue(read_all(sock).startswith(b"HTTP/1.1 503 "))
+            sock.close()
+            self.assertEqual(server.process.wait(PATIENCE_S), 0)
+
     def test_refusals_that_are_held_are_sent(self):
         """A server that is too busy answers some only after a moment: also when it stops then."""
         options = ("--workers", "1", "--cpu-ms", "50", "--wall-ms", "1500", "--drain-ms", "60000")

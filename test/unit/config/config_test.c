@@ -121,7 +121,7 @@ static const struct {
     {M "wal = \"1 s\"\n", ":3:1: there is no key \"wal\" in a module"},
     {M "[routes.m]\n  fallbacks = []\n",
      ":4:3: there is no key \"fallbacks\" in a route; did you mean \"fallback\"?"},
-    {"wall = 10\n" M, ":1:8: wall takes a whole number and its unit up to \"1 h\", such as "
+    {"wall = 10\n" M, ":1:8: wall takes a whole number of ms, s, min or h up to \"1 h\", such as "
                       "\"10 s\""},
     {"wall = \"10\"\n" M, ":1:8: wall takes"},
     {"wall = \"0 s\"\n" M, ":1:8: wall takes"},
@@ -130,7 +130,7 @@ static const struct {
     {"wall = \"1.5 s\"\n" M, ":1:8: wall takes"},
     {"wall = \"99999999999999999999 s\"\n" M, ":1:8: wall takes"},
     {"wall = \"1 KiB\"\n" M, ":1:8: wall takes"},
-    {"memory = \"1 MB\"\n" M, ":1:10: memory takes a whole number and its unit up to \"4 GiB\""},
+    {"memory = \"1 MB\"\n" M, ":1:10: memory takes a whole number of MiB or GiB up to \"4 GiB\", "},
     {"memory = \"1 KiB\"\n" M, ":1:10: memory takes"}, /* no whole MiB */
     {"queue = \"7\"\n" M, ":1:9: queue takes a whole number from 1 to 100000"},
     {"queue = 0\n" M, ":1:9: queue takes"},
