@@ -97,10 +97,10 @@ static bool rule_transfer_encoding(struct http_parser *p, struct http_text value
     struct http_text coding;
     p->has_transfer_coding = true;
     while (http_list_next(&value, &coding)) {
-        if (p->ends_chunked)
-            return err_set(err, ERR_HTTP_MALFORMED, ERR_NO_AT, "a transfer coding behind chunked");
         if (coding.len == 0)
             return err_set(err, ERR_HTTP_MALFORMED, ERR_NO_AT, "an empty transfer coding");
+        if (p->ends_chunked)
+            return err_set(err, ERR_HTTP_MALFORMED, ERR_NO_AT, "a transfer coding behind chunked");
         if (http_text_is(coding, "chunked"))
             p->ends_chunked = true;
         else

@@ -30,13 +30,15 @@
     ((u64)5000000000) /* before a worker that could not be started is tried again */
 #define DRAIN_MARGIN_NS ((u64)1000000000) /* for a worker to end itself before it is killed */
 #define START_HUNG      6 /* a start may take so many times what a worker may be silent for */
+#define SUSPECT_PART    4 /* of that time a suspect has to show that it lives */
 
 struct child {
     pid_t pid; /* 0: not running */
     u64 started_ns;
     u64 start_at_ns; /* when not running: the time for the next attempt */
     u64 backoff_ns;
-    bool is_hung; /* and killed for it, which has been said */
+    u64 suspect_ns; /* since when it seems to hang or to be stopped; 0: it does not */
+    bool is_hung;   /* and killed for it, which has been said */
     struct server_lifeline lifeline;
 };
 
@@ -201,6 +203,7 @@ static bool start_worker(struct supervisor *s, u32 index, int ready_fd, struct e
     arena_reset(&s->arena);
     char **argv = worker_args_make(&s->arena, index, ready_fd >= 0 ? s->url : NULL);
     child->is_hung = false;
+    child->suspect_ns = 0;
     child->started_ns = clock_monotonic_ns();
     bool ok = proc_spawn(NULL, argv, fds, WORKER_FDS, &child->pid, err);
     fd_close(&lifeline_fd);
@@ -224,14 +227,32 @@ static bool ended_as_asked(int status)
     return WIFEXITED(status) ? WEXITSTATUS(status) == 0 : WTERMSIG(status) == SIGTERM;
 }
 
-/* A worker that is stopped does not turn any more, and counts as hung; nobody counts the control
- * process's turns. It keeps nothing: another takes its place. */
-static void end_stopped(const struct supervisor *s, pid_t pid)
+/* A process that was paused finds others late that were paused with it: suspects get a moment. */
+static u64 suspected_until(const struct supervisor *s, const struct child *child)
 {
-    if (s->control.pid != pid)
+    return child->suspect_ns == 0 ? 0 : child->suspect_ns + s->plan.limits.hung_ns / SUSPECT_PART;
+}
+
+/* Nobody counts the turns of the control process. It keeps nothing: another takes its place. */
+static void notice_stop(struct supervisor *s, pid_t pid, int status)
+{
+    if (s->control.pid == pid)
+        s->control.suspect_ns = WIFSTOPPED(status) ? clock_monotonic_ns() : 0;
+}
+
+static u64 stopped_at_ns(const struct supervisor *s)
+{
+    bool is_suspect = s->control.pid > 0 && s->control.suspect_ns != 0;
+    return is_suspect ? suspected_until(s, &s->control) : UINT64_MAX;
+}
+
+static void end_stopped(struct supervisor *s)
+{
+    if (stopped_at_ns(s) > clock_monotonic_ns())
         return;
-    fprintf(stderr, "weir: control (process %d) was stopped\n", (int)pid);
-    kill(pid, SIGKILL);
+    fprintf(stderr, "weir: control (process %d) was stopped\n", (int)s->control.pid);
+    kill(s->control.pid, SIGKILL);
+    s->control.suspect_ns = 0;
 }
 
 static void reap_control(struct supervisor *s, pid_t pid, int status)
@@ -250,9 +271,9 @@ static void reap_control(struct supervisor *s, pid_t pid, int status)
 static void reap(struct supervisor *s)
 {
     int status;
-    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0;) {
-        if (WIFSTOPPED(status)) {
-            end_stopped(s, pid);
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0;) {
+        if (WIFSTOPPED(status) || WIFCONTINUED(status)) {
+            notice_stop(s, pid, status);
             continue;
         }
         reap_control(s, pid, status);
@@ -291,6 +312,7 @@ static void start_control(struct supervisor *s)
     };
     char *argv[] = {"weir", "control", s->url, NULL};
     s->control.started_ns = clock_monotonic_ns();
+    s->control.suspect_ns = 0;
     if (proc_spawn(NULL, argv, fds, CONTROL_FDS, &s->control.pid, &err))
         return;
     fprintf(stderr, "weir: control: %s\n", err.text);
@@ -327,8 +349,8 @@ static void signal_all(const struct supervisor *s, int number)
 
 /* ---- workers that hang ---- */
 
-/* When a worker counts as hung unless it turns until then, or serves; UINT64_MAX: never. */
-static u64 hung_at_ns(const struct supervisor *s, u32 index)
+/* When a worker is late unless it turns until then, or serves; UINT64_MAX: never. */
+static u64 late_at_ns(const struct supervisor *s, u32 index)
 {
     const struct scoreboard_worker *block = &s->board->workers[index];
     const struct child *child = &s->children[index];
@@ -339,13 +361,25 @@ static u64 hung_at_ns(const struct supervisor *s, u32 index)
                           : max_u64(board_get(&block->heartbeat_ns), serves_ns) + limit_ns;
 }
 
+/* When there is something to decide about a worker that does not turn. */
+static u64 hung_at_ns(const struct supervisor *s, u32 index)
+{
+    return max_u64(late_at_ns(s, index), suspected_until(s, &s->children[index]));
+}
+
 /* Ends workers that do not turn any more: stopped, or waiting for a disk that never answers. */
 static void end_hung(struct supervisor *s)
 {
     u64 now = clock_monotonic_ns();
     for (u32 i = 0; i < s->child_count; i++) {
         struct child *child = &s->children[i];
-        if (hung_at_ns(s, i) > now)
+        if (late_at_ns(s, i) > now) {
+            child->suspect_ns = 0;
+            continue;
+        }
+        if (child->suspect_ns == 0)
+            child->suspect_ns = now;
+        if (suspected_until(s, child) > now)
             continue;
         fprintf(stderr, "weir: worker %u (process %d) hangs\n", i, (int)child->pid);
         kill(child->pid, SIGKILL);
@@ -586,7 +620,7 @@ static bool any_running(const struct supervisor *s)
 /* Milliseconds until the next planned start or kill; -1: nothing is planned. */
 static int next_wait_ms(const struct supervisor *s)
 {
-    u64 at = s->draining ? s->kill_at_ns : control_start_ns(s);
+    u64 at = min_u64(s->draining ? s->kill_at_ns : control_start_ns(s), stopped_at_ns(s));
     for (u32 i = 0; i < s->child_count; i++) {
         at = min_u64(at, server_lifeline_due_ns(&s->children[i].lifeline));
         if (s->draining)
@@ -619,6 +653,7 @@ static void watch_over(struct supervisor *s)
     while (!s->draining || any_running(s) || s->control.pid > 0) {
         if (s->draining && !any_running(s))
             end_control(s);
+        end_stopped(s);
         if (!s->draining) {
             end_hung(s);
             restart_due(s);

@@ -104,6 +104,22 @@ class CrashLoop(unittest.TestCase):
         self.assertGreater(sum(pauses), 0.25)
         self.assertLess(min(pauses[:3]), 1)
 
+    def test_a_pause_of_all_is_no_hang(self):
+        """As by a container that is paused: who wakes up first finds the others late."""
+        with Server("hello", options=("--workers", "2", "--hung-ms", "400")) as server:
+            until(lambda: len(server.workers()) == 2 and server.children("control"))
+            children = server.workers() + server.children("control")
+            board = Board(server)
+            until(lambda: all(board.worker(i, "started_ns") != 0 for i in range(2)))
+            for pid in [server.process.pid] + children:
+                freeze(pid)
+            time.sleep(1)
+            for pid in [server.process.pid] + children:
+                os.kill(pid, signal.SIGCONT)
+            time.sleep(1)
+            self.assertEqual(server.workers() + server.children("control"), children)
+            self.assertEqual(server.call("/add", 1, 2), 3)
+
     def test_a_start_that_hangs_is_ended(self):
         if is_sanitized():
             self.skipTest("the sanitizer must be loaded first")
