@@ -14,7 +14,7 @@ static const u64 level_ends_ns[] = {
     [SCHED_1_MS] = 1000000, [SCHED_10_MS] = 10000000, [SCHED_100_MS] = 100000000};
 
 #define AGED_NS       ((u64)20000000)           /* see next_task */
-#define RESUME_NS     ((u64)500)                /* what another slice costs beside itself */
+#define RESUME_NS     ((u64)1000)               /* what another slice costs beside itself */
 #define POLL_NS       ((u64)100000)             /* see sched_turn */
 #define POLL_ALL_NS   ((u64)1000000)            /* see dispatch */
 #define EXACT_FROM_NS level_ends_ns[SCHED_1_MS] /* see slice_run */
