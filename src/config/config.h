@@ -92,10 +92,6 @@ struct config {
  * dots alone? */
 bool config_name_is_plain(const char *name);
 
-/* Can this name a module or route, and be a plain segment of a path: letters, digits and ._-, not
- * dots alone? */
-bool config_name_is_plain(const char *name);
-
 /* What holds where nothing is said. */
 struct config config_default(void);
 

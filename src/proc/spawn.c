@@ -75,6 +75,12 @@ out:
     return ok;
 }
 
+void proc_leave_terminal(void)
+{
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+}
+
 int proc_fd_inherited(size_t index)
 {
     int fd = PROC_FD_FIRST + (int)index;

@@ -17,6 +17,9 @@
 MUST_CHECK bool proc_spawn(const char *path, char *const argv[], const int *fds, size_t fd_count,
                            pid_t *out, struct err *err);
 
+/* In the child: the terminal's Ctrl-C and its end are for who started it. */
+void proc_leave_terminal(void);
+
 /* In the child: descriptor fds[index] of its parent, or -1 if it was not given. */
 int proc_fd_inherited(size_t index);
 

@@ -74,8 +74,7 @@ int server_control_main(int argc, char **argv)
     struct arena arena;
     struct err err = {0};
     arena_init(&arena, ARENA_BYTES);
-    signal(SIGINT, SIG_IGN); /* the terminal's Ctrl-C is for the supervisor, */
-    signal(SIGHUP, SIG_IGN); /* and so is its end */
+    proc_leave_terminal();
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     bool ok = read_args(argc, argv, &arena, &config, &err) && server_control_run(&config, &err);
     if (!ok)

@@ -258,8 +258,7 @@ int server_initialiser_main(int argc, char **argv)
 {
     struct initialiser *init = check_alloc(sizeof *init);
     struct err err = {0};
-    signal(SIGINT, SIG_IGN); /* the terminal's Ctrl-C is for who started this one, */
-    signal(SIGHUP, SIG_IGN); /* and so is its end */
+    proc_leave_terminal();
     signal(SIGPIPE, SIG_IGN);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     arena_init(&init->arena, 512 * MIB);

@@ -1,5 +1,6 @@
 #include "base/arena.h"
 #include "base/file.h"
+#include "proc/spawn.h"
 #include "server/worker_args.h"
 #include <fcntl.h>
 #include <signal.h>
@@ -22,8 +23,7 @@ int server_worker_main(int argc, char **argv)
     struct arena arena;
     struct err err = {0};
     arena_init(&arena, 64 * MIB);
-    signal(SIGINT, SIG_IGN);          /* the terminal's Ctrl-C is for the supervisor, */
-    signal(SIGHUP, SIG_IGN);          /* and so is its end */
+    proc_leave_terminal();
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* until it has loaded: that may hang */
     bool ok = worker_args_read(argc, argv, &arena, &config, &err);
     if (ok) {

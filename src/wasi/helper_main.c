@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -144,8 +143,7 @@ int wasi_helper_main(int argc, char **argv)
         fprintf(stderr, "weir: helper processes are started by weir itself\n");
         return 2;
     }
-    signal(SIGINT, SIG_IGN); /* the terminal's Ctrl-C is for the supervisor, */
-    signal(SIGHUP, SIG_IGN); /* and so is its end: calls that drain still need their files */
+    proc_leave_terminal();
     if (!start_crew(&crew, &err)) {
         fprintf(stderr, "weir: helper: %s\n", err.text);
         return err_code_exit(err.code);
