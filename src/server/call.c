@@ -117,25 +117,25 @@ static void count_outcome(const struct server_request *r)
     board_add(&r->route->board->outcomes[outcome], 1);
 }
 
+/* The breaker hears of it first: whoever has the answer may ask again, of another worker. */
 static void end_program(struct server_request *r, const struct rt_trap *trap)
 {
-    struct err failure = {0}, err = {0};
+    struct err failure;
+    err_begin(&failure);
     judge_program(r, trap, &failure);
-    bool was_committed = server_command_is_committed(r->command);
-    if (failure.code != ERR_NONE)
-        r->record.outcome = trap != NULL && failure.code != ERR_EXIT_CODE
-                                ? trap->code
-                                : err_code_text(failure.code);
+    server_command_judge(r->command, &failure);
+    bool is_good = failure.code == ERR_NONE;
+    bool has_trapped = failure.code == ERR_TRAP || failure.code == ERR_DEADLINE;
     r->has_effect |= wasi_guest_had_effect(server_command_guest(r->command));
-    if (server_command_end(r->command, failure.code == ERR_NONE ? NULL : &failure, &err)) {
-        tell_breaker(r, &failure, trap);
-        if (failure.code == ERR_NONE)
-            count_outcome(r);
-        return;
-    }
-    CHECK(!was_committed);
-    tell_breaker(r, &err, trap);
-    server_request_fail(r, &err, failure.code == ERR_EXIT_CODE ? NULL : trap);
+    tell_breaker(r, &failure, trap);
+    if (is_good)
+        count_outcome(r);
+    else
+        r->record.outcome = has_trapped ? trap->code : err_code_text(failure.code);
+    if (is_good || server_command_is_committed(r->command))
+        server_command_end(r->command, is_good);
+    else
+        server_request_fail(r, &failure, has_trapped ? trap : NULL);
 }
 
 static void end_function(struct server_request *r, const struct sched_result *result)

@@ -252,51 +252,66 @@ void server_command_room_made(struct server_command *command)
     wasi_stream_wake(&command->out);
 }
 
-/* All of the output is there and none has left: the response tells its length. */
-static bool answer_held(struct server_command *command, struct err *err)
+/* Of a body whose length is told: whether as much came. */
+static bool is_whole(const struct server_command *command, u64 len, struct err *err)
 {
-    enum http_result result =
-        http_cgi_parse(&command->cgi, command->held.bytes, command->held.len, true, err);
-    size_t len = command->held.len - command->cgi.head_len;
-    if (result == HTTP_FAILED)
+    return len == command->cgi.content_length ||
+           err_set(err, ERR_RESPONSE, ERR_NO_AT,
+                   "the program's Content-Length is %llu, its body has %llu bytes",
+                   (unsigned long long)command->cgi.content_length, (unsigned long long)len);
+}
+
+/* All of the output is there and none has left. */
+static bool check_held(struct server_command *command, struct err *err)
+{
+    if (http_cgi_parse(&command->cgi, command->held.bytes, command->held.len, true, err) ==
+        HTTP_FAILED)
         return false;
-    if (command->cgi.has_length && command->request->is_head)
-        len = (size_t)command->cgi.content_length;
-    if (command->cgi.has_length && command->cgi.content_length != len)
-        return err_set(err, ERR_RESPONSE, ERR_NO_AT,
-                       "the program's Content-Length is %llu, its body has %zu bytes",
-                       (unsigned long long)command->cgi.content_length, len);
+    return !command->cgi.has_length || command->request->is_head ||
+           is_whole(command, command->held.len - command->cgi.head_len, err);
+}
+
+void server_command_judge(struct server_command *command, struct err *err)
+{
+    if (command->is_broken)
+        *err = command->err;
+    else if (err->code != ERR_NONE)
+        return;
+    else if (!command->is_committed)
+        (void)check_held(command, err);
+    else if (command->framing == HTTP_LENGTH && !command->request->is_head)
+        (void)is_whole(command, command->cgi.content_length - command->left, err);
+}
+
+/* What is held is a response: it tells its length. */
+static void answer_held(struct server_command *command)
+{
+    const struct server_request *r = command->request;
+    const u8 *body = command->held.bytes + command->cgi.head_len;
+    size_t len = command->held.len - command->cgi.head_len;
     command->framing = has_no_body(command->cgi.status) ? HTTP_NO_BODY : HTTP_LENGTH;
     if (command->framing == HTTP_NO_BODY)
         len = 0;
+    else if (command->cgi.has_length && r->is_head)
+        len = (size_t)command->cgi.content_length;
     struct http_response response = make_response(command);
     command->draft = server_stale_begin(command->request, &command->cgi, command->held.bytes);
-    server_stale_add(command->draft, command->held.bytes + command->cgi.head_len, len);
-    server_stale_end(&command->draft, command->request->worker->stale);
-    server_conn_respond(command->request->conn, &response,
-                        command->held.bytes + command->cgi.head_len, len);
-    return true;
+    server_stale_add(command->draft, body, len);
+    server_stale_end(&command->draft, r->worker->stale);
+    server_conn_respond(r->conn, &response, body, len);
 }
 
-bool server_command_end(struct server_command *command, const struct err *failure, struct err *err)
+void server_command_end(struct server_command *command, bool is_good)
 {
     struct server_request *r = command->request;
-    if (command->is_committed) {
-        bool is_short = command->framing == HTTP_LENGTH && command->left > 0 && !r->is_head;
-        if (failure != NULL || command->is_broken || is_short) {
-            server_conn_cut(r->conn);
-            return true;
-        }
+    if (!command->is_committed) {
+        answer_held(command);
+    } else if (!is_good) {
+        server_conn_cut(r->conn);
+    } else {
         server_stale_end(&command->draft, r->worker->stale);
         server_conn_stream_end(r->conn, command->framing == HTTP_CHUNKED && !r->is_head);
-        return true;
     }
-    if (command->is_broken)
-        failure = &command->err;
-    if (failure == NULL)
-        return answer_held(command, err);
-    *err = *failure;
-    return false;
 }
 
 bool server_command_is_committed(const struct server_command *command)

@@ -414,11 +414,14 @@ bool server_command_is_committed(const struct server_command *command);    /* so
 void server_command_body_came(struct server_command *command, bool has_ended);
 void server_command_room_made(struct server_command *command);
 
-/* The run has ended; failure NULL: well. Sends the response, or what is left of it; cuts the
- * connection where a part of it has left and the rest must not. False: nothing has left, err says
- * what to answer. */
-MUST_CHECK bool server_command_end(struct server_command *command, const struct err *failure,
-                                   struct err *err);
+/* The run has ended, err says how (ERR_NONE: well). Where what it said is no response, or is why it
+ * ended, err says that instead. Nothing leaves yet.
+ * errors: ERR_RESPONSE. */
+void server_command_judge(struct server_command *command, struct err *err);
+
+/* Sends the response, or what is left of it. Not good: some of it has left, and the rest must not,
+ * so the connection is cut. */
+void server_command_end(struct server_command *command, bool is_good);
 
 /* ---- helper.c ---- */
 

@@ -23,6 +23,8 @@ path = "{guests}/fickle.wasm"
 module = "first"
 [routes.one-client]
 module = "first"
+[routes.short]
+module = "first"
 [routes.slow]
 module = "first"
 wall = "300 ms"
@@ -77,17 +79,24 @@ class Breaker(Configured):
         self.assertEqual(self.ask("/alone")[2], "breaker-open")  # it does not know yet
         self.await_closed("/alone")
         for _ in range(20):
-            self.assertEqual(self.ask("/alone")[0], 200)
+            self.assertEqual(self.ask("/alone"), (200, None, None))
 
     def test_one_client_closes_a_route_for_nobody_else(self):
         self.mood("trap")
         self.assertIsNone(self.fail_until_open("/one-client", clients=(1, 2)))
         self.mood("good")
-        self.assertEqual(self.ask("/one-client", 3)[0], 200)
+        self.assertEqual(self.ask("/one-client", 3), (200, None, None))
 
     def test_time_that_runs_out_counts_for_every_client(self):
         self.mood("spin")  # within the processor time: the wall clock ends it
         self.assertEqual(self.fail_until_open("/slow", clients=(1,)), 6)
+
+    def test_an_answer_that_breaks_off_counts(self):
+        self.mood("short")
+        for i in range(6):
+            with self.assertRaises((http.client.IncompleteRead, ConnectionError)):
+                self.ask("/short", 1 + i % 3)
+        self.assertEqual(self.ask("/short")[2], "breaker-open")
 
     def test_a_fallback_answers_while_it_is_open(self):
         self.mood("trap")

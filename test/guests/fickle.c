@@ -95,12 +95,16 @@ EXPORT(_start) void start(void)
     body_len = read_all(0, body, sizeof body);
     if (mood_is("trace"))
         leave_trace();
-    if (mood_is("much"))
+    if (mood_is("short"))
+        put("Content-Type: text/plain\nContent-Length: 1000000\n\n");
+    if (mood_is("much") || mood_is("short"))
         for (u32 i = 0; i < 8192; i++)
             put("0123456789abcde\n");
     if (mood_is("trap") || mood_is("trace") || mood_is("much"))
         __builtin_trap();
     if (mood_is("exit"))
         proc_exit(9);
+    if (mood_is("short"))
+        return;
     answer();
 }
