@@ -18,6 +18,7 @@ static const u64 level_ends_ns[] = {
 #define POLL_NS       ((u64)100000)             /* see sched_turn */
 #define POLL_ALL_NS   ((u64)1000000)            /* see dispatch */
 #define EXACT_FROM_NS level_ends_ns[SCHED_1_MS] /* see slice_run */
+#define SLICE_MAX_NS  ((u64)8000000)            /* see slice_used_ns */
 
 enum task_state { TASK_QUEUED, TASK_RUNNING, TASK_SUSPENDED, TASK_ENDED };
 
@@ -199,8 +200,9 @@ bool sched_start(struct sched *sched, const struct sched_call *call, struct sche
 
 /* ---- slices ---- */
 
-/* Short tasks are measured by the cheap wall clock, of which a slice counts at most two ticks:
- * time in which the whole process had to wait is not theirs. Long ones are worth a system call. */
+/* Short tasks are measured by the cheap wall clock, of which a slice counts at most two ticks, 4 ms
+ * each in a usual kernel: time in which the whole process had to wait is not theirs. Long ones are
+ * worth a system call. */
 static bool is_exact(const struct sched_task *task)
 {
     return task->cpu_ns >= EXACT_FROM_NS;
@@ -215,7 +217,7 @@ static u64 slice_clock_ns(const struct sched_task *task, u64 now_ns)
 static u64 slice_used_ns(const struct sched_task *task, u64 now_ns)
 {
     u64 used_ns = slice_clock_ns(task, now_ns) - task->slice_start_ns;
-    return is_exact(task) ? used_ns : min_u64(used_ns, 2 * SCHED_TICK_NS);
+    return is_exact(task) ? used_ns : min_u64(used_ns, SLICE_MAX_NS);
 }
 
 static enum rt_exit slice_run(struct sched_task *task)

@@ -12,8 +12,9 @@
  * Order:    least attained service: tasks that never ran and those woken from a host call first,
  *           then by processor time used (up to 1, 10, 100 ms, more), round-robin within a level.
  *           Once in 20 ms the one that has waited longest, so that nothing starves.
- * Slices:   a free-running 2 ms tick; a task found running by two ticks is preempted, and the tick
- *           has 1 ms until nobody overstays. No tick while idle.
+ * Slices:   a tick in 2 ms of the thread's processor time, or the kernel's own where that is longer
+ *           (4 ms if HZ is 250). A task found running by two ticks is preempted, and there is one
+ *           in 1 ms until nobody overstays. No tick while idle.
  * Threads:  one. Lifetime: the scheduler outlives its tasks; engine and loop outlive it.
  */
 #pragma once
@@ -25,7 +26,8 @@ struct sched_task; /* a guest call; gone when its done callback has returned */
 
 struct sched_options { /* 0 asks for the default in brackets */
     u32 tasks_max;     /* at the same time [instances the engine allows] */
-    u64 tick_ns;       /* period of the tick [2 ms]; half of it while somebody overstays */
+    u64 tick_ns;       /* period of the tick [2 ms]; half of it while somebody overstays. Less than
+                          the default: to the letter, whatever it costs, for storms of ticks */
     bool no_deadlines; /* tasks are never killed for their limits: for debuggers */
 };
 

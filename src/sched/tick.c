@@ -1,8 +1,10 @@
 /*
  * sched/tick.c -- the clock that takes guests off the processor.
  *
- * It is started at the first slice after idle and runs free; nothing is armed per request. The tick
- * that finds no slice since the one before stops it.
+ * The slow one counts the thread's own processor time: it fires in a tick that the kernel has
+ * anyway, which is too coarse for sharing but costs next to nothing, and never when the worker is
+ * idle. While somebody overstays the fast one runs instead, an interrupt of its own each time.
+ * Nothing is armed per request.
  */
 #include "base/check.h"
 #include "base/file.h"
@@ -11,40 +13,48 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define CALM_TICKS 2u /* so many fast ticks without an overstayer end the fast period */
+#define CALM_TICKS 2u /* so many ticks without an overstayer end the fast period */
 
-/* Async-signal-safe. */
-static void set_period(struct sched_tick *tick, u64 period_ns)
+/* Async-signal-safe. 0: stops it. */
+static void set_period(timer_t timer, u64 period_ns)
 {
-    struct itimerspec spec = {.it_interval.tv_nsec = (long)period_ns,
-                              .it_value.tv_nsec = (long)period_ns};
-    timer_settime(tick->timer, 0, &spec, NULL);
+    struct timespec period = {.tv_sec = (time_t)(period_ns / 1000000000),
+                              .tv_nsec = (long)(period_ns % 1000000000)};
+    struct itimerspec spec = {.it_interval = period, .it_value = period};
+    timer_settime(timer, 0, &spec, NULL);
+}
+
+static bool make_timer(timer_t *timer, clockid_t clock, struct err *err)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGURG};
+    event._sigev_un._tid = (pid_t)syscall(SYS_gettid); /* glibc 2.36 has no other name for it */
+    return timer_create(clock, &event, timer) == 0 || err_sys(err, "cannot make a timer");
 }
 
 bool sched_tick_init(struct sched_tick *tick, u64 period_ns, struct err *err)
 {
-    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGURG};
-    event._sigev_un._tid = (pid_t)syscall(SYS_gettid); /* glibc 2.36 has no other name for it */
+    clockid_t clock = period_ns < SCHED_TICK_NS ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID;
     *tick = (struct sched_tick){.period_ns = period_ns};
-    if (timer_create(CLOCK_MONOTONIC, &event, &tick->timer) != 0)
-        return err_sys(err, "cannot make a timer");
+    if (!make_timer(&tick->slow, clock, err))
+        return false;
+    if (!make_timer(&tick->fast, CLOCK_MONOTONIC, err)) {
+        timer_delete(tick->slow);
+        return false;
+    }
+    set_period(tick->slow, period_ns);
     return true;
 }
 
 void sched_tick_fini(struct sched_tick *tick)
 {
-    timer_delete(tick->timer);
+    timer_delete(tick->slow);
+    timer_delete(tick->fast);
 }
 
 void sched_tick_begin(struct sched_tick *tick)
 {
     tick->slice++;
-    tick->in_slice = true; /* from here on the handler does not stop the timer */
-    if (tick->ticking)
-        return;
-    tick->ticking = true;
-    tick->fast = false;
-    set_period(tick, tick->period_ns);
+    tick->in_slice = true;
 }
 
 void sched_tick_end(struct sched_tick *tick)
@@ -52,19 +62,20 @@ void sched_tick_end(struct sched_tick *tick)
     tick->in_slice = false;
 }
 
-static void tick_calm(struct sched_tick *tick)
+static void set_fast(struct sched_tick *tick, bool is_fast)
 {
-    if (!tick->fast || ++tick->calm < CALM_TICKS)
+    if (tick->is_fast == is_fast)
         return;
-    tick->fast = false;
-    set_period(tick, tick->period_ns);
+    tick->is_fast = is_fast;
+    set_period(tick->slow, is_fast ? 0 : tick->period_ns);
+    set_period(tick->fast, is_fast ? tick->period_ns / 2 : 0);
 }
 
-/* Ticks go on while somebody else has the processor: only who had it itself has overstayed. */
+/* The fast one ticks while somebody else has the processor: only who had it itself has overstayed.
+ */
 static bool has_run(const struct sched_tick *tick, u64 cpu_ns)
 {
-    u64 period_ns = tick->fast ? tick->period_ns / 2 : tick->period_ns;
-    return cpu_ns - tick->cpu_ns >= period_ns / 2;
+    return cpu_ns - tick->cpu_ns >= tick->period_ns / 4;
 }
 
 bool sched_tick_fire(void *arg)
@@ -74,12 +85,12 @@ bool sched_tick_fire(void *arg)
     if (tick->seen != tick->slice) {
         tick->seen = tick->slice;
         tick->cpu_ns = cpu_ns;
-        tick_calm(tick);
+        if (++tick->calm >= CALM_TICKS)
+            set_fast(tick, false);
         return false;
     }
     if (!tick->in_slice) {
-        tick->ticking = false;
-        set_period(tick, 0);
+        set_fast(tick, false);
         return false;
     }
     if (!has_run(tick, cpu_ns))
@@ -87,9 +98,6 @@ bool sched_tick_fire(void *arg)
     tick->seen = tick->slice + 1; /* the next one has one fast tick, not two */
     tick->cpu_ns = cpu_ns;
     tick->calm = 0;
-    if (!tick->fast) {
-        tick->fast = true;
-        set_period(tick, tick->period_ns / 2);
-    }
+    set_fast(tick, true);
     return true;
 }

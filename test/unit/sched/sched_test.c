@@ -149,10 +149,10 @@ static void too_many_tasks_are_refused(void **state)
 static void endless_loops_are_killed_while_others_go_on(void **state)
 {
     (void)state;
-    enum { SPINNERS = 3 };
+    enum { SPINNERS = 3, CPU_NS = 20000000 }; /* longer than a slice can be */
     struct fixture *f = begin(NULL);
     for (u32 i = 0; i < SPINNERS; i++)
-        start(f, i, GUEST_SPIN, 0, i, 6000000, 0);
+        start(f, i, GUEST_SPIN, 0, i, CPU_NS, 0);
     u32 answered = 0;
     while (!f->requests[0].done || !f->requests[1].done || !f->requests[2].done) {
         struct request *quick = &f->requests[SPINNERS];
@@ -168,7 +168,7 @@ static void endless_loops_are_killed_while_others_go_on(void **state)
     for (u32 i = 0; i < SPINNERS; i++) {
         assert_int_equal(f->requests[i].kind, ABI_TRAP_CPU_LIMIT);
         assert_true(f->requests[i].slices >= 2);
-        assert_true(f->requests[i].cpu_ns >= 6000000);
+        assert_true(f->requests[i].cpu_ns >= CPU_NS);
     }
     end(f);
 }
@@ -342,7 +342,7 @@ static void a_driver_ends_where_its_guest_does(void **state)
     struct plan spins = {.func = GUEST_SPIN, .calls = 1};
     struct plan waits = {.func = GUEST_CALL_HOST, .calls = 1};
     struct request *first = start_driver(f, 0, &traps, 0);
-    struct request *second = start_driver(f, 1, &spins, 6000000);
+    struct request *second = start_driver(f, 1, &spins, 20000000);
     struct request *third = start_driver(f, 2, &waits, 0);
     while (!first->done || !second->done)
         sched_turn(f->sched, 0);
@@ -373,7 +373,7 @@ static void a_driver_gives_others_their_turn_when_it_polls(void **state)
         sched_turn(f->sched, 0);
     assert_true(plan.ended && request->slices > 1);
     struct plan endless = {.polls = UINT32_MAX};
-    struct request *killed = start_driver(f, 2, &endless, 6000000);
+    struct request *killed = start_driver(f, 2, &endless, 20000000);
     while (!killed->done)
         sched_turn(f->sched, 0);
     assert_int_equal(killed->kind, ABI_TRAP_CPU_LIMIT);
