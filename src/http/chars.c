@@ -39,12 +39,12 @@ size_t http_value_len(const u8 *bytes, size_t len)
 
 bool http_text_is(struct http_text text, const char *name)
 {
+    u8 differs = 0;
     if (text.len == 0 || http_lower((u8)text.bytes[0]) != (u8)name[0] || strlen(name) != text.len)
         return false; /* by its first letter, nearly always */
-    for (size_t i = 0; i < text.len; i++)
-        if (text.bytes[i] != name[i] && http_lower((u8)text.bytes[i]) != (u8)name[i])
-            return false;
-    return true;
+    for (size_t i = 1; i < text.len; i++)
+        differs |= (u8)(http_lower((u8)text.bytes[i]) ^ (u8)name[i]);
+    return differs == 0;
 }
 
 static bool is_space(char c)

@@ -132,9 +132,10 @@ static bool rule_expect(struct http_parser *p, struct http_text value, struct er
 
 static const struct {
     const char *name;
+    size_t name_len;
     field_rule *rule; /* or NULL */
 } known[] = {
-#define FIELD(name, text, rule) [HTTP_FIELD_##name] = {text, rule},
+#define FIELD(name, text, rule) [HTTP_FIELD_##name] = {text, sizeof text - 1, rule},
 #include "http/field.def"
 #undef FIELD
 };
@@ -145,7 +146,7 @@ static bool note_field(struct http_parser *p, struct http_text name, struct http
                        struct err *err)
 {
     for (size_t i = 0; i < COUNT_OF(known); i++) {
-        if (!http_text_is(name, known[i].name))
+        if (name.len != known[i].name_len || !http_text_is(name, known[i].name))
             continue;
         if (p->request.known[i] == 0)
             p->request.known[i] = (u8)p->request.field_count;

@@ -7,6 +7,14 @@
 #define NAME_MAX_BYTES     512 /* of a path segment that can name anything */
 #define NEAREST_CHECKS_MAX 100 /* endpoints compared for them */
 #define CUTS_MAX           64
+#define RECENTS            64 /* a power of two */
+
+/* A path as it came, and what it belongs to: most requests are for a few paths. */
+struct recent_match {
+    struct server_match match;
+    u8 len; /* 0: none yet */
+    char path[39];
+};
 
 static bool is_hidden(struct rt_text name)
 {
@@ -153,7 +161,8 @@ bool server_endpoints_make(struct endpoint_table *table, struct served_route *ro
     *table = (struct endpoint_table){.routes = routes, .route_count = route_count};
     table->endpoints = arena_array(arena, struct endpoint, room + 1);
     table->paths = arena_array(arena, struct route_path, 2 * (size_t)route_count + 1);
-    if (table->endpoints == NULL || table->paths == NULL)
+    table->recents = arena_array(arena, struct recent_match, RECENTS);
+    if (table->endpoints == NULL || table->paths == NULL || table->recents == NULL)
         return err_set(err, ERR_LIMIT, ERR_NO_AT, "too many endpoints");
     for (u32 i = 0; i < route_count; i++)
         if (!list_route(table, &routes[i], arena, err))
@@ -241,8 +250,8 @@ static bool serves(struct served_route *route, struct http_text rest, struct ser
     return out->endpoint != NULL;
 }
 
-bool server_endpoint_find(const struct endpoint_table *table, struct http_text path,
-                          struct server_match *out)
+static bool look_up(const struct endpoint_table *table, struct http_text path,
+                    struct server_match *out)
 {
     struct cuts cuts;
     find_cuts(&cuts, path);
@@ -256,6 +265,24 @@ bool server_endpoint_find(const struct endpoint_table *table, struct http_text p
         }
     }
     return serves(route_at(table, "/"), path, out);
+}
+
+bool server_endpoint_find(const struct endpoint_table *table, struct http_text path,
+                          struct server_match *out)
+{
+    struct recent_match *recent = &table->recents[text_hash(path.bytes, path.len) % RECENTS];
+    if (path.len == 0 || path.len > sizeof recent->path)
+        return look_up(table, path, out);
+    if (recent->len == path.len && memcmp(recent->path, path.bytes, path.len) == 0) {
+        *out = recent->match;
+        return true;
+    }
+    if (!look_up(table, path, out))
+        return false;
+    recent->match = *out;
+    recent->len = (u8)path.len;
+    memcpy(recent->path, path.bytes, path.len);
+    return true;
 }
 
 const struct typed_func *server_func_like(const struct served_module *module,

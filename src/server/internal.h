@@ -101,7 +101,8 @@ struct route_path {
 struct endpoint_table {
     struct served_route *routes;
     struct endpoint *endpoints;
-    struct route_path *paths; /* sorted */
+    struct route_path *paths;     /* sorted */
+    struct recent_match *recents; /* what was looked up of late */
     u32 route_count, count, path_count;
 };
 

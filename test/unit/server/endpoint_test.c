@@ -1,5 +1,6 @@
 #include "server/endpoint.c"
 #include "test/unit/server/modules.h"
+#include <stdio.h>
 
 static void which_exports_are_endpoints(void **state)
 {
@@ -118,7 +119,8 @@ static void routes_by_their_paths(void **state)
         {.plan = &plans[3], .module = &served.modules[1]},
     };
     assert_true(server_endpoints_make(&served.table, routes, 4, &served.arena, NULL));
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    for (size_t k = 0; k < 3 * COUNT_OF(cases); k++) { /* what was found is remembered */
+        size_t i = k % COUNT_OF(cases);
         struct server_match match;
         struct http_text path = {cases[i].path, strlen(cases[i].path)};
         bool found = server_endpoint_find(&served.table, path, &match);
@@ -136,6 +138,33 @@ static void routes_by_their_paths(void **state)
     routes[0].plan = &wrong;
     assert_false(server_endpoints_make(&served.table, routes, 1, &served.arena, &err));
     assert_int_equal(err.code, ERR_USAGE);
+    arena_fini(&served.arena);
+}
+
+/* Writes the text with the letters whose bits are set percent-encoded. */
+static void spell(char *out, const char *text, u32 bits)
+{
+    for (; *text != 0; text++, bits >>= *text != '/')
+        out += sprintf(out, (bits & 1) != 0 && *text != '/' ? "%%%02x" : "%c", *text);
+}
+
+/* Many spellings share a place in the memory of recent paths, and some are too long for it. */
+static void recent_paths_do_not_mix(void **state)
+{
+    (void)state;
+    static const char *const called[] = {"add", "dot", "none"};
+    struct served served;
+    serve(&served, 1);
+    for (u32 i = 0; i < 10000; i++) {
+        char plain[16], path[64];
+        const char *name = called[i % COUNT_OF(called)];
+        snprintf(plain, sizeof plain, "/math/%s", name);
+        spell(path, plain, i * 2654435761u >> 24);
+        const struct endpoint *found = find(&served, (struct http_text){path, strlen(path)});
+        assert_int_equal(found != NULL, name != called[2]);
+        if (found != NULL)
+            assert_string_equal(found->path + 1, name);
+    }
     arena_fini(&served.arena);
 }
 
@@ -180,11 +209,9 @@ static void nearest_paths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(which_exports_are_endpoints),
-        cmocka_unit_test(paths_are_found),
-        cmocka_unit_test(routes_by_their_paths),
-        cmocka_unit_test(long_paths_are_not_found),
-        cmocka_unit_test(nearest_paths),
+        cmocka_unit_test(which_exports_are_endpoints), cmocka_unit_test(paths_are_found),
+        cmocka_unit_test(recent_paths_do_not_mix),     cmocka_unit_test(routes_by_their_paths),
+        cmocka_unit_test(long_paths_are_not_found),    cmocka_unit_test(nearest_paths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
