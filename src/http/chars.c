@@ -37,14 +37,39 @@ size_t http_value_len(const u8 *bytes, size_t len)
     return at;
 }
 
+static u64 load_8(const char *bytes)
+{
+    u64 eight;
+    memcpy(&eight, bytes, sizeof eight);
+    return eight;
+}
+
+/* http_lower of eight bytes: in one that is an ASCII letter from A to Z, bit 7 of exactly one of
+ * the two sums is set. */
+static u64 lower_8(u64 bytes)
+{
+    const u64 each = 0x0101010101010101;
+    u64 low = bytes & 0x7f * each;
+    u64 from_a = low + (0x80 - 'A') * each, above_z = low + (0x7f - 'Z') * each;
+    return bytes | ((from_a ^ above_z) & ~bytes & 0x80 * each) >> 2;
+}
+
 bool http_text_is(struct http_text text, const char *name)
 {
-    u8 differs = 0;
-    if (text.len == 0 || http_lower((u8)text.bytes[0]) != (u8)name[0] || strlen(name) != text.len)
+    size_t at = 0, len = text.len;
+    if (len == 0 || http_lower((u8)text.bytes[0]) != (u8)name[0] || strlen(name) != len)
         return false; /* by its first letter, nearly always */
-    for (size_t i = 1; i < text.len; i++)
-        differs |= (u8)(http_lower((u8)text.bytes[i]) ^ (u8)name[i]);
-    return differs == 0;
+    while (len - at >= 8) {
+        if (lower_8(load_8(text.bytes + at)) != load_8(name + at))
+            return false;
+        at += 8;
+        if (at < len && len - at < 8)
+            at = len - 8; /* some of them again */
+    }
+    for (; at < len; at++)
+        if (http_lower((u8)text.bytes[at]) != (u8)name[at])
+            return false;
+    return true;
 }
 
 static bool is_space(char c)
