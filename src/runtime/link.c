@@ -46,6 +46,8 @@ static const char *remedy(const struct rt_import *import)
 {
     if (text_starts(import->module, "wasi_"))
         return "it is no function of WASI preview 1";
+    if (text_is(import->module, "env") && text_starts(import->field, "emscripten_asm_"))
+        return "EM_ASM is JavaScript, which nothing here runs: write that part in C";
     if (text_is(import->module, "env"))
         return "rebuild with -sSTANDALONE_WASM, or define it in the module";
     return "no other module is linked to this one: define it in the module";

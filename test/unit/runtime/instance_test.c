@@ -190,6 +190,7 @@ static void missing_imports_say_what_to_do(void **state)
         {"env", "other", false,
          "import env.other (i32, i32) -> (i32): nothing offers it, and call_host (func 7) calls "
          "it; rebuild with -sSTANDALONE_WASM"},
+        {"env", "emscripten_asm_const_int", false, "EM_ASM is JavaScript"},
         {"wasi_snapshot_preview1", "fd_wr", false, "it is no function of WASI preview 1"},
         {"wasi_unstable", "fd_seek", false, "it is no function of WASI preview 1"},
         {"foo", "bar", false,
