@@ -272,17 +272,17 @@ static void check_config(struct check *check, const char *path)
     arena_init(&arena, 512 * MIB);
     begin(check, path);
     if (!cli_config_read(given, &arena, &config, &err) ||
-        !server_snapshot_mode_read(config.snapshot, &options.snapshot, &err)) {
+        !server_snapshot_mode_read(&config.snapshot, &options.snapshot, &err)) {
         add_error(check, &err);
         arena_fini(&arena);
         return;
     }
     check->options = &options;
     for (u32 i = 0; i < config.module_count; i++) {
-        check_module(check, config.modules[i].path, -1);
+        check_module(check, config.modules[i].path.text, -1);
         errors += check->errors;
-        if (config.modules[i].previous_path != NULL)
-            check_module(check, config.modules[i].previous_path, -1);
+        if (config.modules[i].previous_path.text != NULL)
+            check_module(check, config.modules[i].previous_path.text, -1);
         errors += check->errors;
     }
     begin(check, path);

@@ -8,15 +8,19 @@
 #include <string.h>
 
 /* "HOST::GUEST", or one path for both. */
-static bool read_dir(const char *text, struct arena *arena, struct server_dir *out, struct err *err)
+static bool read_dir(const struct config_text *said, struct arena *arena, struct server_dir *out,
+                     struct err *err)
 {
+    const char *text = said->text;
     const char *colons = strstr(text, "::");
     size_t host_len = colons == NULL ? strlen(text) : (size_t)(colons - text);
     out->host = arena_text(arena, text, host_len);
     out->guest = colons == NULL ? text : colons + 2;
-    if (host_len == 0 || out->guest[0] == 0)
-        return err_set(err, ERR_USAGE, ERR_NO_AT, "--dir takes HOST::GUEST, not \"%s\"", text);
-    return true;
+    out->said = *said;
+    if (host_len > 0 && out->guest[0] != 0)
+        return true;
+    err_set(err, ERR_USAGE, ERR_NO_AT, "%s takes HOST::GUEST, not \"%s\"", said->key, text);
+    return config_fail_at(said->at, err);
 }
 
 /* "NAME=VALUE"; of a bare NAME the value here, and NULL if it has none. */
@@ -46,13 +50,16 @@ bool cli_grants_read(const struct cli_options *options, const struct config *con
     CHECK(dirs != NULL && env != NULL);
     *out = (struct server_grants){.dirs = dirs, .env = env, .dir_count = dir_count};
     for (u32 i = 0; i < dir_count; i++) {
-        const char *text =
-            i < own_dirs->count ? own_dirs->items[i] : options->dirs.items[i - own_dirs->count];
-        if (!read_dir(text, arena, &dirs[i], err))
+        struct config_text said = {.key = "--dir"};
+        if (i < own_dirs->count)
+            said = own_dirs->items[i];
+        else
+            said.text = options->dirs.items[i - own_dirs->count];
+        if (!read_dir(&said, arena, &dirs[i], err))
             return false;
     }
     for (u32 i = 0; i < own_env->count; i++)
-        env[out->env_count++] = own_env->items[i];
+        env[out->env_count++] = own_env->items[i].text;
     for (u32 i = 0; i < options->env.count; i++) {
         const char *variable = read_env(options->env.items[i], arena);
         if (variable != NULL)

@@ -38,13 +38,15 @@ static bool read_log(const char *text, const char **out, struct err *err)
 {
     enum server_log_format format;
     *out = text;
-    return server_log_format_read(text, &format, err);
+    return server_log_format_read(&(struct config_text){.text = text, .key = "--log"}, &format,
+                                  err);
 }
 
 static bool read_snapshot(const char *text, struct cli_options *out, struct err *err)
 {
     out->snapshot_text = text;
-    return server_snapshot_mode_read(text, &out->snapshot, err);
+    return server_snapshot_mode_read(&(struct config_text){.text = text, .key = "--snapshot"},
+                                     &out->snapshot, err);
 }
 
 static bool list_add(struct cli_list *list, const char *name, const char *value, struct err *err)

@@ -57,10 +57,16 @@ static bool config_of_files(const struct cli_options *options, struct arena *are
             if (strcmp(out->modules[k].name, name) == 0)
                 return err_set(err, ERR_USAGE, ERR_NO_AT,
                                "%s and %s would both serve under /%s/; rename one",
-                               out->modules[k].path, path, name);
-        out->modules[i] = (struct config_module){.name = name, .path = path};
+                               out->modules[k].path.text, path, name);
+        out->modules[i] = (struct config_module){.name = name, .path = {.text = path}};
     }
     return true;
+}
+
+static void override_text(struct config_text *out, const char *said, const char *option)
+{
+    if (said != NULL)
+        *out = (struct config_text){.text = said, .key = option};
 }
 
 bool cli_config_read(const struct cli_options *options, struct arena *arena, struct config *out,
@@ -82,18 +88,13 @@ bool cli_config_read(const struct cli_options *options, struct arena *arena, str
                            : config_read(out, file, &options->given, arena, err);
     if (!ok)
         return false;
-    if (options->address != NULL)
-        out->address = options->address;
     if (options->workers > 0)
         out->workers = options->workers;
-    if (options->log != NULL)
-        out->log = options->log;
-    if (options->log_path != NULL)
-        out->log_path = options->log_path;
-    if (options->snapshot_text != NULL)
-        out->snapshot = options->snapshot_text;
-    if (options->control_path != NULL)
-        out->control = options->control_path;
+    override_text(&out->address, options->address, "--addr");
+    override_text(&out->log, options->log, "--log");
+    override_text(&out->log_path, options->log_path, "--log-file");
+    override_text(&out->snapshot, options->snapshot_text, "--snapshot");
+    override_text(&out->control, options->control_path, "--control");
     return true;
 }
 
@@ -130,12 +131,12 @@ static bool compile_modules(const struct cli_options *options, const struct conf
     for (u32 i = 0; i < config->module_count; i++) {
         const struct config_module *from = &config->modules[i];
         previous[i] = SERVER_NO_MODULE;
-        if (!compile_module(options, cache, arena, from->name, from->path, &modules[i], err))
+        if (!compile_module(options, cache, arena, from->name, from->path.text, &modules[i], err))
             return false;
-        if (from->previous_path == NULL)
+        if (from->previous_path.text == NULL)
             continue;
         previous[i] = plan->module_count++;
-        if (!compile_module(options, cache, arena, from->name, from->previous_path,
+        if (!compile_module(options, cache, arena, from->name, from->previous_path.text,
                             &modules[previous[i]], err))
             return false;
     }
@@ -179,7 +180,7 @@ static bool make_route(const struct config_route *from, const u32 *previous, str
                        struct server_route *out, struct err *err)
 {
     *out = (struct server_route){.name = from->name,
-                                 .path = from->path,
+                                 .path = from->path.text,
                                  .function = from->function,
                                  .module = from->module,
                                  .previous = SERVER_NO_MODULE,
@@ -187,13 +188,17 @@ static bool make_route(const struct config_route *from, const u32 *previous, str
                                  .fallback_count = from->fallback_count};
     for (u32 i = 0; i < from->fallback_count; i++) {
         const struct config_fallback *fallback = &from->fallbacks[i];
-        out->fallbacks[i] = (struct server_fallback){
-            .kind = fallback->kind, .route = fallback->route, .status = fallback->status};
+        out->fallbacks[i] = (struct server_fallback){.kind = fallback->kind,
+                                                     .route = fallback->route,
+                                                     .status = fallback->status,
+                                                     .at = fallback->at};
         if (fallback->kind == CONFIG_FALLBACK_PREVIOUS)
             out->previous = previous[from->module];
         if (fallback->kind == CONFIG_FALLBACK_STATIC &&
-            !read_static(fallback, arena, &out->fallbacks[i], err))
-            return err_context(err, "route %s", from->name);
+            !read_static(fallback, arena, &out->fallbacks[i], err)) {
+            err_context(err, "route %s", from->name);
+            return config_fail_at(fallback->at, err);
+        }
     }
     return true;
 }
@@ -227,12 +232,12 @@ bool cli_plan_make(const struct cli_options *options, const struct config *confi
     struct server_route *routes = arena_array(arena, struct server_route, count);
     u32 *previous = arena_array(arena, u32, config->module_count);
     CHECK(routes != NULL && previous != NULL);
-    *out = (struct server_plan){.name = config->name,
+    *out = (struct server_plan){.name = config->name.text,
                                 .routes = routes,
                                 .route_count = count,
                                 .limits = config->limits,
                                 .mac_key = cache->mac_key};
-    if (!server_log_format_read(config->log, &out->log_format, err) ||
+    if (!server_log_format_read(&config->log, &out->log_format, err) ||
         !cli_grants_read(options, config, arena, &out->grants, err) ||
         !compile_modules(options, config, cache, arena, out, previous, err))
         return false;

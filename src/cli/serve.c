@@ -16,8 +16,8 @@ static bool serve(const struct cli_options *options, struct err *err)
         server.address = config.address;
         server.workers = (u32)config.workers;
         server.log_path = config.log_path;
-        server.control_path = config.control;
-        ok = ok && server_snapshot_mode_read(config.snapshot, &server.snapshot, err) &&
+        server.control = config.control;
+        ok = ok && server_snapshot_mode_read(&config.snapshot, &server.snapshot, err) &&
              server_supervise(&server, err);
         proc_cache_close(&cache);
     } else {

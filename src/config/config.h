@@ -29,16 +29,27 @@ MUST_CHECK bool config_limits_set(struct config_limits *limits, const char *opti
 /* Sets in `limits` what is not 0 in `given`. */
 void config_limits_override(struct config_limits *limits, const struct config_limits *given);
 
+/* A text, and who said it. */
+struct config_text {
+    const char *text; /* NULL: nobody */
+    const char *key;  /* as messages call it: "listen", "--addr" */
+    const char *at;   /* where, "weir.toml:3:10"; NULL: not in a file */
+};
+
+/* Puts the place, if there is one, in front of what is wrong there. Always returns false. */
+bool config_fail_at(const char *at, struct err *err);
+
 /* A list of texts; an empty one is {NULL, 0}. */
 struct config_texts {
-    const char **items;
+    struct config_text *items;
     u32 count;
 };
 
 struct config_module {
     const char *name;
-    const char *path;          /* of the .wasm file */
-    const char *previous_path; /* of the version before, or NULL */
+    const char *at;                   /* of its section, as that of a config_text */
+    struct config_text path;          /* of the .wasm file */
+    struct config_text previous_path; /* of the version before */
 };
 
 enum config_fallback_kind {
@@ -57,14 +68,16 @@ struct config_fallback {
     u32 route;        /* ROUTE: index */
     int status;       /* STATIC: of the answer */
     const char *path; /* STATIC: of the file */
+    const char *at;   /* as that of a config_text */
 };
 
 struct config_route {
     const char *name;
-    const char *path;        /* "/", or begins with "/" and does not end with one */
-    const char *module_name; /* as written, or NULL */
-    u32 module;              /* its index */
-    const char *function;    /* NULL: all that are exported */
+    const char *at;                 /* of its section, as that of a config_text */
+    struct config_text path;        /* "/", or begins with "/" and does not end with one */
+    struct config_text module_name; /* as written */
+    u32 module;                     /* its index */
+    struct config_text function;    /* NULL: all that are exported */
     struct config_limits limits;
     struct config_texts fallback; /* as written */
     struct config_fallback fallbacks[CONFIG_FALLBACKS_MAX];
@@ -72,12 +85,12 @@ struct config_route {
 };
 
 struct config {
-    const char *name;
-    const char *address;
+    struct config_text name;
+    struct config_text address;
     u64 workers; /* 0: one per core */
-    const char *log, *log_path;
-    const char *snapshot;          /* auto, always or never */
-    const char *control;           /* path of its socket, "none", or NULL */
+    struct config_text log, log_path;
+    struct config_text snapshot;   /* auto, always or never */
+    struct config_text control;    /* path of its socket, "none", or NULL */
     struct config_texts dirs, env; /* "HOST::GUEST", "NAME=VALUE" */
     struct config_limits limits;
     struct config_module *modules;

@@ -67,6 +67,11 @@ void config_limits_override(struct config_limits *limits, const struct config_li
     }
 }
 
+bool config_fail_at(const char *at, struct err *err)
+{
+    return at == NULL ? false : err_context(err, "%s", at);
+}
+
 const char *config_fallback_text(enum config_fallback_kind kind)
 {
     static const char *const texts[] = {[CONFIG_FALLBACK_PREVIOUS] = "previous",

@@ -64,11 +64,24 @@ static bool read_number(struct reading *r, const struct toml_entry *at,
     return fail_value(r, at, what);
 }
 
-static bool read_text(struct reading *r, const struct toml_entry *at, const char **out)
+static const char *place(struct reading *r, u32 line, u32 column)
+{
+    size_t len = strlen(r->file) + sizeof ":4294967295:4294967295";
+    char *text = arena_alloc(r->arena, len);
+    snprintf(text, len, "%s:%u:%u", r->file, line, column);
+    return text;
+}
+
+static struct config_text text_at(struct reading *r, const struct toml_entry *at, const char *text)
+{
+    return (struct config_text){text, at->key, place(r, at->value.line, at->value.column)};
+}
+
+static bool read_text(struct reading *r, const struct toml_entry *at, struct config_text *out)
 {
     if (at->value.kind != TOML_TEXT || at->value.text[0] == 0)
         return fail_value(r, at, "a text in quotes");
-    *out = at->value.text;
+    *out = text_at(r, at, at->value.text);
     return true;
 }
 
@@ -82,31 +95,28 @@ static const char *resolve(struct reading *r, const char *path)
     return both;
 }
 
-static bool read_file_name(struct reading *r, const struct toml_entry *at, const char **out)
+static bool read_file_name(struct reading *r, const struct toml_entry *at, struct config_text *out)
 {
-    const char *path = NULL;
-    if (!read_text(r, at, &path))
+    if (!read_text(r, at, out))
         return false;
-    if (strlen(path) > PATH_BYTES_MAX)
+    if (strlen(out->text) > PATH_BYTES_MAX)
         return fail_value(r, at, "a shorter path");
-    *out = resolve(r, path);
+    out->text = resolve(r, out->text);
     return true;
 }
 
-static bool read_file_or_none(struct reading *r, const struct toml_entry *at, const char **out)
+static bool read_file_or_none(struct reading *r, const struct toml_entry *at,
+                              struct config_text *out)
 {
-    if (at->value.kind == TOML_TEXT && strcmp(at->value.text, "none") == 0) {
-        *out = at->value.text;
-        return true;
-    }
-    return read_file_name(r, at, out);
+    bool is_none = at->value.kind == TOML_TEXT && strcmp(at->value.text, "none") == 0;
+    return is_none ? read_text(r, at, out) : read_file_name(r, at, out);
 }
 
 static bool read_texts(struct reading *r, const struct toml_entry *at, struct config_texts *out)
 {
     if (at->value.kind != TOML_ARRAY || at->value.count > LIST_MAX)
         return fail_value(r, at, "a list of at most 256 texts");
-    out->items = (const char **)arena_array(r->arena, const char *, at->value.count + 1);
+    out->items = arena_array(r->arena, struct config_text, at->value.count + 1);
     CHECK(out->items != NULL);
     for (u32 i = 0; i < at->value.count; i++) {
         struct toml_entry item = {.key = at->key, .value = at->value.items[i]};
@@ -123,14 +133,14 @@ static bool read_dirs(struct reading *r, const struct toml_entry *at, struct con
     if (!read_texts(r, at, out))
         return false;
     for (u32 i = 0; i < out->count; i++) {
-        const char *text = out->items[i], *both = resolve(r, text);
+        const char *text = out->items[i].text, *both = resolve(r, text);
         if (strstr(text, "::") == NULL) {
             size_t len = strlen(both) + strlen(text) + 3;
             char *pair = arena_alloc(r->arena, len);
             snprintf(pair, len, "%s::%s", both, text);
             both = pair;
         }
-        out->items[i] = both;
+        out->items[i].text = both;
     }
     return true;
 }
@@ -140,7 +150,7 @@ static bool read_variables(struct reading *r, const struct toml_entry *at, struc
 {
     if (at->value.kind != TOML_TABLE || at->value.count > LIST_MAX)
         return fail_value(r, at, "a table of at most 256 texts");
-    out->items = (const char **)arena_array(r->arena, const char *, at->value.count + 1);
+    out->items = arena_array(r->arena, struct config_text, at->value.count + 1);
     CHECK(out->items != NULL);
     for (u32 i = 0; i < at->value.count; i++) {
         const struct toml_entry *entry = &at->value.entries[i];
@@ -152,7 +162,7 @@ static bool read_variables(struct reading *r, const struct toml_entry *at, struc
         size_t len = strlen(entry->key) + strlen(entry->value.text) + 2;
         char *both = arena_alloc(r->arena, len);
         snprintf(both, len, "%s=%s", entry->key, entry->value.text);
-        out->items[out->count++] = both;
+        out->items[out->count++] = text_at(r, entry, both);
     }
     return true;
 }
@@ -253,12 +263,13 @@ static bool read_module(struct reading *r, const struct toml_entry *entry,
                         struct config_module *out)
 {
     out->name = entry->key;
+    out->at = place(r, entry->line, entry->column);
     if (!check_name(r, entry))
         return false;
     for (u32 i = 0; i < entry->value.count; i++)
         if (!read_key(r, &entry->value.entries[i], CONFIG_MODULE, out, NULL))
             return false;
-    if (out->path == NULL)
+    if (out->path.text == NULL)
         return fail(r, entry->line, entry->column, "module %s needs a path: path = \"%s.wasm\"",
                     out->name, out->name);
     return true;
@@ -344,10 +355,10 @@ static bool check_paths_differ(struct reading *r, const struct toml_value *table
 {
     const struct config_route *routes = r->out->routes;
     for (u32 i = 0; i < index; i++)
-        if (strcmp(routes[i].path, routes[index].path) == 0) {
+        if (strcmp(routes[i].path.text, routes[index].path.text) == 0) {
             const struct toml_entry *at = place_of(&table->entries[index], "path");
             return fail(r, at->line, at->column, "the routes %s and %s both have the path %s",
-                        routes[i].name, routes[index].name, routes[i].path);
+                        routes[i].name, routes[index].name, routes[i].path.text);
         }
     return true;
 }
@@ -371,7 +382,7 @@ static bool read_fallback(struct reading *r, const struct toml_value *table,
     const char *text = at->text;
     if (strcmp(text, "previous") == 0) {
         out->kind = CONFIG_FALLBACK_PREVIOUS;
-        if (r->out->modules[route->module].previous_path != NULL)
+        if (r->out->modules[route->module].previous_path.text != NULL)
             return true;
         return fail(r, at->line, at->column,
                     "module %s has no version before: say previous = \"FILE.wasm\" in [modules.%s]",
@@ -407,9 +418,11 @@ static bool read_fallbacks(struct reading *r, const struct toml_value *table,
     const struct toml_entry *at = place_of(section, "fallback");
     if (route->fallback.count > CONFIG_FALLBACKS_MAX)
         return fail(r, at->line, at->column, "more than %u fallbacks", CONFIG_FALLBACKS_MAX);
-    for (u32 i = 0; i < route->fallback.count; i++)
+    for (u32 i = 0; i < route->fallback.count; i++) {
+        route->fallbacks[i].at = route->fallback.items[i].at;
         if (!read_fallback(r, table, route, &at->value.items[i], &route->fallbacks[i]))
             return false;
+    }
     route->fallback_count = route->fallback.count;
     return true;
 }
@@ -421,18 +434,19 @@ static bool read_route(struct reading *r, const struct toml_value *table, u32 in
     if (!check_name(r, section))
         return false;
     route->name = section->key;
+    route->at = place(r, section->line, section->column);
     route->limits = r->out->limits;
     for (u32 i = 0; i < section->value.count; i++)
         if (!read_key(r, &section->value.entries[i], CONFIG_ROUTE, route, &route->limits))
             return false;
-    if (route->path == NULL) {
+    if (route->path.text == NULL) {
         size_t len = strlen(route->name) + 2;
         char *path = arena_alloc(r->arena, len);
         snprintf(path, len, "/%s", route->name);
-        route->path = path;
+        route->path.text = path;
     }
-    return check_path(r, section, route->path) && check_paths_differ(r, table, index) &&
-           find_module(r, section, route->module_name, &route->module) &&
+    return check_path(r, section, route->path.text) && check_paths_differ(r, table, index) &&
+           find_module(r, section, route->module_name.text, &route->module) &&
            read_fallbacks(r, table, section, route);
 }
 
@@ -457,9 +471,9 @@ static bool read_routes(struct reading *r, const struct toml_value *table)
 
 struct config config_default(void)
 {
-    return (struct config){.address = "127.0.0.1:8080",
-                           .log = "text",
-                           .snapshot = "auto",
+    return (struct config){.address = {.text = "127.0.0.1:8080", .key = "--addr"},
+                           .log = {.text = "text", .key = "--log"},
+                           .snapshot = {.text = "auto", .key = "--snapshot"},
                            .limits = config_limits_default()};
 }
 

@@ -111,13 +111,15 @@ static struct rt_text text_of(const char *text)
 static bool list_one(struct endpoint_table *table, struct served_route *route, struct arena *arena,
                      struct err *err)
 {
-    const char *name = route->plan->function;
-    const struct typed_func *func = find_func(route->module, text_of(name));
-    if (func == NULL)
-        return err_set(err, ERR_USAGE, ERR_NO_AT,
-                       "route %s: the module %s has no function \"%.100s\" that can be called; "
-                       "`weir inspect` lists them",
-                       route->plan->name, route->module->name, name);
+    const struct config_text *name = &route->plan->function;
+    const struct typed_func *func = find_func(route->module, text_of(name->text));
+    if (func == NULL) {
+        err_set(err, ERR_USAGE, ERR_NO_AT,
+                "route %s: the module %s has no function \"%.100s\" that can be called; "
+                "`weir inspect` lists them",
+                route->plan->name, route->module->name, name->text);
+        return config_fail_at(name->at, err);
+    }
     table->endpoints[table->count++] =
         (struct endpoint){route, func, endpoint_path(route->plan->path, NULL, arena)};
     return true;
@@ -133,13 +135,16 @@ static bool list_route(struct endpoint_table *table, struct served_route *route,
     table->paths[table->path_count++] = (struct route_path){route->plan->path, route};
     if (route->plan->also != NULL && !is_program)
         table->paths[table->path_count++] = (struct route_path){route->plan->also, route};
-    if (is_program && route->plan->function != NULL)
-        return err_set(err, ERR_USAGE, ERR_NO_AT,
-                       "route %s: %s is a program, which has no functions to choose from",
-                       route->plan->name, route->module->name);
-    if (!is_program && route->plan->function != NULL && !list_one(table, route, arena, err))
+    const struct config_text *function = &route->plan->function;
+    if (is_program && function->text != NULL) {
+        err_set(err, ERR_USAGE, ERR_NO_AT,
+                "route %s: %s is a program, which has no functions to choose from",
+                route->plan->name, route->module->name);
+        return config_fail_at(function->at, err);
+    }
+    if (!is_program && function->text != NULL && !list_one(table, route, arena, err))
         return false;
-    if (!is_program && route->plan->function == NULL)
+    if (!is_program && function->text == NULL)
         list_all(table, route, arena);
     route->endpoint_count = (u32)(table->endpoints + table->count - route->endpoints);
     qsort(route->endpoints, route->endpoint_count, sizeof *route->endpoints, endpoint_compare);
@@ -157,7 +162,7 @@ bool server_endpoints_make(struct endpoint_table *table, struct served_route *ro
 {
     u64 room = 0;
     for (u32 i = 0; i < route_count; i++)
-        room += routes[i].plan->function != NULL ? 1 : routes[i].module->typed.count;
+        room += routes[i].plan->function.text != NULL ? 1 : routes[i].module->typed.count;
     *table = (struct endpoint_table){.routes = routes, .route_count = route_count};
     table->endpoints = arena_array(arena, struct endpoint, room + 1);
     table->paths = arena_array(arena, struct route_path, 2 * (size_t)route_count + 1);
@@ -243,7 +248,7 @@ static bool serves(struct served_route *route, struct http_text rest, struct ser
     *out = (struct server_match){.route = route};
     if (route->module->program != NULL)
         return true;
-    if (route->plan->function != NULL)
+    if (route->plan->function.text != NULL)
         out->endpoint = rest.len == 0 ? &route->endpoints[0] : NULL;
     else if (take_segment(&rest, bytes, &name) && rest.len == 0)
         out->endpoint = find_in(route, name);

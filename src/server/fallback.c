@@ -27,7 +27,7 @@ static const struct typed_func *func_of(const struct server_request *r,
                                         const struct served_route *route,
                                         const struct served_module *module)
 {
-    const struct typed_func *func = route != r->route && route->plan->function != NULL
+    const struct typed_func *func = route != r->route && route->plan->function.text != NULL
                                         ? route->endpoints[0].func
                                         : server_func_like(module, r->endpoint->func);
     return func == NULL || (r->is_raw && !typed_takes_raw(func)) ? NULL : func;

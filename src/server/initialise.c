@@ -41,15 +41,17 @@ static const char *const mode_texts[] = {[SERVER_SNAPSHOT_AUTO] = "auto",
                                          [SERVER_SNAPSHOT_ALWAYS] = "always",
                                          [SERVER_SNAPSHOT_NEVER] = "never"};
 
-bool server_snapshot_mode_read(const char *text, enum server_snapshot_mode *out, struct err *err)
+bool server_snapshot_mode_read(const struct config_text *from, enum server_snapshot_mode *out,
+                               struct err *err)
 {
     for (u32 i = 0; i < COUNT_OF(mode_texts); i++)
-        if (strcmp(text, mode_texts[i]) == 0) {
+        if (strcmp(from->text, mode_texts[i]) == 0) {
             *out = (enum server_snapshot_mode)i;
             return true;
         }
-    return err_set(err, ERR_USAGE, ERR_NO_AT, "--snapshot takes auto, always or never, not \"%s\"",
-                   text);
+    err_set(err, ERR_USAGE, ERR_NO_AT, "%s takes auto, always or never, not \"%s\"", from->key,
+            from->text);
+    return config_fail_at(from->at, err);
 }
 
 void server_initialisation_write(const struct server_initialisation *initialisation,

@@ -18,8 +18,8 @@
 enum server_snapshot_mode { SERVER_SNAPSHOT_AUTO, SERVER_SNAPSHOT_ALWAYS, SERVER_SNAPSHOT_NEVER };
 
 /* "auto", "always", "never": as --snapshot takes them. errors: ERR_USAGE. */
-MUST_CHECK bool server_snapshot_mode_read(const char *text, enum server_snapshot_mode *out,
-                                          struct err *err);
+MUST_CHECK bool server_snapshot_mode_read(const struct config_text *from,
+                                          enum server_snapshot_mode *out, struct err *err);
 
 enum server_initialised {
     SERVER_INITIALISED_NEVER,   /* there is nothing to run */

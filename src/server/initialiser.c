@@ -50,7 +50,8 @@ static bool read_args(struct initialiser *init, int argc, char **argv, struct er
     if (argc != 3 || plan < 0)
         return err_set(err, ERR_USAGE, ERR_NO_AT,
                        "modules are initialised by `weir serve`, not by hand");
-    bool ok = server_snapshot_mode_read(argv[2], &init->mode, err) &&
+    const struct config_text mode = {.text = argv[2], .key = "--snapshot"};
+    bool ok = server_snapshot_mode_read(&mode, &init->mode, err) &&
               server_plan_read(plan, &init->arena, &init->plan, err);
     fd_close(&plan);
     return ok;

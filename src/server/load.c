@@ -99,12 +99,14 @@ static bool check_fallbacks(const struct worker *w, const struct served_route *r
             other = route->versions[1].module;
         if (fallback->kind == CONFIG_FALLBACK_ROUTE)
             other = w->table.routes[fallback->route].module;
-        if (other != NULL && (other->program != NULL) != is_program)
-            return err_set(err, ERR_USAGE, ERR_NO_AT,
-                           "route %s: the fallback %s needs another %s, but %s is %s",
-                           route->plan->name, config_fallback_text(fallback->kind),
-                           is_program ? "program" : "module of functions", other->name,
-                           is_program ? "none" : "a program");
+        if (other == NULL || (other->program != NULL) == is_program)
+            continue;
+        err_set(err, ERR_USAGE, ERR_NO_AT,
+                "route %s: the fallback %s needs another %s, but %s is %s", route->plan->name,
+                config_fallback_text(fallback->kind),
+                is_program ? "program" : "module of functions", other->name,
+                is_program ? "none" : "a program");
+        return config_fail_at(fallback->at, err);
     }
     return true;
 }

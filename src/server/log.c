@@ -39,14 +39,17 @@ struct server_log {
 static const char *const format_texts[] = {
     [SERVER_LOG_NONE] = "none", [SERVER_LOG_TEXT] = "text", [SERVER_LOG_JSON] = "json"};
 
-bool server_log_format_read(const char *text, enum server_log_format *out, struct err *err)
+bool server_log_format_read(const struct config_text *from, enum server_log_format *out,
+                            struct err *err)
 {
     for (size_t i = 0; i < COUNT_OF(format_texts); i++)
-        if (strcmp(format_texts[i], text) == 0) {
+        if (strcmp(format_texts[i], from->text) == 0) {
             *out = (enum server_log_format)i;
             return true;
         }
-    return err_set(err, ERR_USAGE, ERR_NO_AT, "--log takes text, json or none, not \"%s\"", text);
+    err_set(err, ERR_USAGE, ERR_NO_AT, "%s takes text, json or none, not \"%s\"", from->key,
+            from->text);
+    return config_fail_at(from->at, err);
 }
 
 const char *server_log_format_text(enum server_log_format format)

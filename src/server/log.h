@@ -17,6 +17,7 @@
 #pragma once
 #include "base/buf.h"
 #include "base/err.h"
+#include "config/config.h"
 #include "loop/loop.h"
 #include "server/scoreboard.h"
 
@@ -27,7 +28,7 @@
 enum server_log_format { SERVER_LOG_NONE, SERVER_LOG_TEXT, SERVER_LOG_JSON };
 
 /* "text", "json", "none": as --log takes them. errors: ERR_USAGE. */
-MUST_CHECK bool server_log_format_read(const char *text, enum server_log_format *out,
+MUST_CHECK bool server_log_format_read(const struct config_text *from, enum server_log_format *out,
                                        struct err *err);
 const char *server_log_format_text(enum server_log_format format);
 

@@ -3,11 +3,22 @@
 #include "base/check.h"
 #include "base/file.h"
 #include "base/reader.h"
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #define FILE_BYTES_MAX (256 * MIB)
+
+int server_dir_open(const struct server_dir *dir, struct err *err)
+{
+    int fd = open(dir->host, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0)
+        return fd;
+    err_sys(err, "%s %s", dir->said.key, dir->host);
+    config_fail_at(dir->said.at, err);
+    return -1;
+}
 
 /* ---- writing ---- */
 
@@ -31,6 +42,13 @@ static void put_text(struct buf *out, const char *text)
     put_bytes(out, text, text == NULL ? 0 : strlen(text));
 }
 
+static void put_said(struct buf *out, const struct config_text *said)
+{
+    put_text(out, said->text);
+    put_text(out, said->key);
+    put_text(out, said->at);
+}
+
 static void put_module(struct buf *out, const struct server_module *module)
 {
     put_text(out, module->name);
@@ -46,7 +64,7 @@ static void put_route(struct buf *out, const struct server_route *route)
     put_text(out, route->name);
     put_text(out, route->path);
     put_text(out, route->also);
-    put_text(out, route->function);
+    put_said(out, &route->function);
     put_number(out, route->module);
     put_number(out, route->previous);
     buf_add(out, &route->limits, sizeof route->limits);
@@ -58,6 +76,7 @@ static void put_route(struct buf *out, const struct server_route *route)
         put_number(out, (u64)fallback->status);
         put_text(out, fallback->media_type);
         put_bytes(out, fallback->content.bytes, fallback->content.len);
+        put_text(out, fallback->at);
     }
 }
 
@@ -67,6 +86,7 @@ static void put_grants(struct buf *out, const struct server_grants *grants)
     for (u32 i = 0; i < grants->dir_count; i++) {
         put_text(out, grants->dirs[i].host);
         put_text(out, grants->dirs[i].guest);
+        put_said(out, &grants->dirs[i].said);
     }
     put_number(out, grants->env_count);
     for (u32 i = 0; i < grants->env_count; i++)
@@ -129,6 +149,14 @@ static const char *get_text(struct reader *from)
     return get_bytes(from).bytes;
 }
 
+static struct config_text get_said(struct reader *from)
+{
+    struct config_text said = {.text = get_text(from)};
+    said.key = get_text(from);
+    said.at = get_text(from);
+    return said;
+}
+
 static void get_raw(struct reader *from, void *out, size_t len)
 {
     const u8 *bytes = read_bytes(from, len);
@@ -157,7 +185,7 @@ static void get_route(struct reader *from, struct server_route *route)
     route->name = get_text(from);
     route->path = get_text(from);
     route->also = get_text(from);
-    route->function = get_text(from);
+    route->function = get_said(from);
     route->module = (u32)read_u64_le(from);
     route->previous = (u32)read_u64_le(from);
     get_raw(from, &route->limits, sizeof route->limits);
@@ -170,6 +198,7 @@ static void get_route(struct reader *from, struct server_route *route)
         fallback->status = (int)read_u64_le(from);
         fallback->media_type = get_text(from);
         fallback->content = get_bytes(from);
+        fallback->at = get_text(from);
     }
 }
 
@@ -191,6 +220,7 @@ static void get_grants(struct reader *from, struct arena *arena, struct server_g
     for (u32 i = 0; i < out->dir_count; i++) {
         dirs[i].host = get_text(from);
         dirs[i].guest = get_text(from);
+        dirs[i].said = get_said(from);
     }
     out->env_count = get_count(from);
     const char **env = (const char **)arena_array(arena, const char *, out->env_count + 1);

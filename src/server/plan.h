@@ -25,16 +25,17 @@ struct server_fallback {
     int status;             /* STATIC: the answer, */
     const char *media_type; /* its type */
     struct rt_text content; /* and body */
+    const char *at;         /* where it was said, as that of a config_text */
 };
 
 #define SERVER_NO_MODULE UINT32_MAX
 
 struct server_route {
     const char *name;
-    const char *path;     /* it and what is below belong to the route */
-    const char *also;     /* another path, or NULL */
-    const char *function; /* the only one, at the path itself; NULL: all, below it */
-    u32 module, previous; /* indices; previous: SERVER_NO_MODULE if there is none */
+    const char *path;            /* it and what is below belong to the route */
+    const char *also;            /* another path, or NULL */
+    struct config_text function; /* the only one, at the path itself; NULL: all, below it */
+    u32 module, previous;        /* indices; previous: SERVER_NO_MODULE if there is none */
     struct config_limits limits;
     struct server_fallback fallbacks[CONFIG_FALLBACKS_MAX];
     u32 fallback_count;
@@ -42,6 +43,7 @@ struct server_route {
 
 struct server_dir {
     const char *host, *guest; /* the folder HOST is GUEST to the program */
+    struct config_text said;
 };
 
 /* What programs get beside their request. */
@@ -61,6 +63,9 @@ struct server_plan {
     enum server_log_format log_format;
     struct digest mac_key; /* of the artifacts */
 };
+
+/* Opens the folder HOST. returns owned: a descriptor, or -1. errors: ERR_SYSTEM. */
+int server_dir_open(const struct server_dir *dir, struct err *err);
 
 /* returns owned: a descriptor, -1 for ERR_LIMIT or ERR_SYSTEM. */
 int server_plan_file(const struct server_plan *plan, struct err *err);

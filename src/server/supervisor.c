@@ -8,10 +8,9 @@
 #include "server/artifacts.h"
 #include "server/control.h"
 #include "server/lifeline.h"
+#include "server/listener.h"
 #include "server/worker_args.h"
-#include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -24,8 +23,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BACKLOG  4096
-#define HOST_MAX 256
 #define FAILED_START_NS                                                                            \
     ((u64)5000000000) /* before a worker that could not be started is tried again */
 #define DRAIN_MARGIN_NS ((u64)1000000000) /* for a worker to end itself before it is killed */
@@ -57,94 +54,11 @@ struct supervisor {
     struct server_control_socket control_socket;
     int control_board_fd, control_plan_fd;
     bool control_was_told; /* to end */
-    char url[HOST_MAX + 32];
+    char url[SERVER_URL_MAX];
     bool wants_stop; /* asked to stop before the first worker was ready */
     bool draining;
     u64 kill_at_ns; /* while draining */
 };
-
-/* ---- the listening socket ---- */
-
-/* "HOST:PORT", "[V6]:PORT", ":PORT" (all addresses). */
-static bool split_address(const char *address, char host[HOST_MAX], const char **port,
-                          struct err *err)
-{
-    const char *colon = strrchr(address, ':');
-    size_t len = colon == NULL ? 0 : (size_t)(colon - address);
-    bool is_v6 = len >= 2 && address[0] == '[' && address[len - 1] == ']';
-    size_t digits = colon == NULL ? 0 : strspn(colon + 1, "0123456789");
-    if (digits == 0 || digits > 5 || colon[1 + digits] != 0 || atoi(colon + 1) > UINT16_MAX ||
-        len >= HOST_MAX || (!is_v6 && memchr(address, ':', len) != NULL))
-        return err_set(err, ERR_USAGE, ERR_NO_AT,
-                       "--addr takes HOST:PORT, for example 127.0.0.1:8080, not \"%s\"", address);
-    memcpy(host, address + is_v6, len - 2 * is_v6);
-    host[len - 2 * is_v6] = 0;
-    *port = colon + 1;
-    return true;
-}
-
-static bool bind_listener(struct supervisor *s, const struct addrinfo *at, struct err *err)
-{
-    const char *address = s->options->address;
-    int one = 1;
-    s->listener = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (s->listener < 0)
-        return err_sys(err, "cannot make a socket for %s", address);
-    setsockopt(s->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(s->listener, at->ai_addr, at->ai_addrlen) == 0 && listen(s->listener, BACKLOG) == 0)
-        return true;
-    const char *advice = errno == EADDRINUSE ? "choose another port with --addr"
-                         : errno == EACCES   ? "ports below 1024 need more rights"
-                                             : "is it an address of this machine?";
-    err_set(err, ERR_SYSTEM, ERR_NO_AT, "cannot listen on %s: %s; %s", address, strerror(errno),
-            advice);
-    fd_close(&s->listener);
-    return false;
-}
-
-static bool name_listener(struct supervisor *s, struct err *err)
-{
-    struct sockaddr_storage at;
-    socklen_t len = sizeof at;
-    char host[HOST_MAX], port[16];
-    if (getsockname(s->listener, (struct sockaddr *)&at, &len) != 0)
-        return err_sys(err, "cannot tell the address of the listening socket");
-    if (at.ss_family == AF_UNIX) {
-        snprintf(s->url, sizeof s->url, "a Unix socket");
-        return true;
-    }
-    if (getnameinfo((struct sockaddr *)&at, len, host, sizeof host, port, sizeof port,
-                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-        return err_sys(err, "cannot tell the address of the listening socket");
-    bool is_v6 = strchr(host, ':') != NULL;
-    snprintf(s->url, sizeof s->url, "http://%s%s%s:%s", is_v6 ? "[" : "", host, is_v6 ? "]" : "",
-             port);
-    return true;
-}
-
-/* A socket of a service manager goes before an address. */
-static bool open_listener(struct supervisor *s, struct err *err)
-{
-    char host[HOST_MAX];
-    const char *port = NULL;
-    if (!server_activation_listener(&s->listener, err))
-        return false;
-    if (s->listener >= 0)
-        return name_listener(s, err);
-    if (!split_address(s->options->address, host, &port, err))
-        return false;
-    struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                             .ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    struct addrinfo *found = NULL;
-    int bad = getaddrinfo(host[0] == 0 ? NULL : host, port, &hints, &found);
-    if (bad != 0)
-        return err_set(err, ERR_USAGE, ERR_NO_AT, "--addr %s: %s", s->options->address,
-                       gai_strerror(bad));
-    bool ok = bind_listener(s, found, err) && name_listener(s, err);
-    freeaddrinfo(found);
-    return ok;
-}
 
 /* ---- workers ---- */
 
@@ -482,7 +396,8 @@ static bool open_board(struct supervisor *s, struct err *err)
 /* A control socket that was asked for is an error if it cannot be made, the usual one a warning. */
 static bool open_control(struct supervisor *s, struct err *err)
 {
-    const char *path = s->options->control_path;
+    const struct config_text *given = &s->options->control;
+    const char *path = given->text;
     struct err why = {0};
     char name[16]; /* of a server without a port */
     if (path != NULL && strcmp(path, SERVER_CONTROL_NONE) == 0)
@@ -491,10 +406,11 @@ static bool open_control(struct supervisor *s, struct err *err)
     snprintf(name, sizeof name, "%d", (int)getpid());
     if (!server_control_listen(&s->control_socket, path, colon != NULL ? colon + 1 : name,
                                path != NULL ? err : &why)) {
-        if (why.code != ERR_NONE)
-            fprintf(stderr, "weir: warning: no status: %s; --control PATH makes it elsewhere\n",
-                    why.text);
-        return path == NULL;
+        if (path != NULL)
+            return config_fail_at(given->at, err);
+        fprintf(stderr, "weir: warning: no status: %s; --control PATH makes it elsewhere\n",
+                why.text);
+        return true;
     }
     s->control_board_fd = server_control_board(s->board_fd, err);
     s->control_plan_fd = s->control_board_fd < 0 ? -1 : server_control_plan(&s->plan, err);
@@ -504,14 +420,16 @@ static bool open_control(struct supervisor *s, struct err *err)
 /* A log file that cannot be opened is an error, a standard output that cannot a warning. */
 static bool open_log(struct supervisor *s, struct err *err)
 {
-    const struct server_options *options = s->options;
+    const struct config_text *given = &s->options->log_path;
     struct err why = {0};
     if (s->plan.log_format == SERVER_LOG_NONE)
         return true;
-    s->log_fd = server_log_open(options->log_path, options->log_path != NULL ? err : &why);
-    if (why.code != ERR_NONE)
+    s->log_fd = server_log_open(given->text, given->text != NULL ? err : &why);
+    if (s->log_fd < 0 && given->text != NULL)
+        return config_fail_at(given->at, err);
+    if (s->log_fd < 0)
         fprintf(stderr, "weir: warning: no access log: %s; --log-file FILE takes one\n", why.text);
-    return s->log_fd >= 0 || options->log_path == NULL;
+    return true;
 }
 
 /* Says of modules what their owner may want to know. */
@@ -687,7 +605,8 @@ bool server_supervise(const struct server_options *options, struct err *err)
     for (u32 i = 0; i < SCOREBOARD_WORKERS_MAX; i++)
         s.children[i].lifeline.sock = -1;
     s.plan = *options->plan;
-    bool ok = open_log(&s, err) && initialise(&s, err) && open_listener(&s, err) &&
+    bool ok = open_log(&s, err) && initialise(&s, err) &&
+              server_listener_open(&options->address, &s.listener, s.url, err) &&
               open_board(&s, err) && open_control(&s, err) && open_signals(&s, err) &&
               start_first(&s, err);
     if (ok)

@@ -14,10 +14,10 @@
 
 /* What `weir serve` was asked for. */
 struct server_options {
-    const char *address;      /* HOST:PORT; port 0: any free one */
-    u32 workers;              /* 0: one per core */
-    const char *log_path;     /* NULL: standard output */
-    const char *control_path; /* of the control socket; NULL: the usual one; or "none" */
+    struct config_text address;  /* HOST:PORT; port 0: any free one */
+    u32 workers;                 /* 0: one per core */
+    struct config_text log_path; /* NULL: standard output */
+    struct config_text control;  /* path of the control socket; NULL: the usual one; or "none" */
     enum server_snapshot_mode snapshot;
     const struct server_plan *plan; /* borrowed */
 };

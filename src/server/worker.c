@@ -169,9 +169,9 @@ static bool open_dirs(struct worker *w, struct err *err)
     for (u32 i = 0; i < grants->dir_count; i++)
         w->dirs[i] = -1;
     for (u32 i = 0; i < grants->dir_count; i++) {
-        w->dirs[i] = open(grants->dirs[i].host, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        w->dirs[i] = server_dir_open(&grants->dirs[i], err);
         if (w->dirs[i] < 0)
-            return err_sys(err, "--dir %s", grants->dirs[i].host);
+            return false;
     }
     return grants->dir_count == 0 || server_helper_open(w, err);
 }

@@ -9,7 +9,7 @@ static void check_routes(const struct config *config)
 {
     for (u32 i = 0; i < config->route_count; i++) {
         const struct config_route *route = &config->routes[i];
-        CHECK(route->module < config->module_count && route->path[0] == '/');
+        CHECK(route->module < config->module_count && route->path.text[0] == '/');
         CHECK(route->limits.wall_ns > 0 && route->fallback_count <= CONFIG_FALLBACKS_MAX);
         for (u32 k = 0; k < route->fallback_count; k++)
             CHECK(route->fallbacks[k].kind != CONFIG_FALLBACK_ROUTE ||

@@ -65,28 +65,28 @@ static void a_whole_file(void **state)
     struct config_limits given = {.queue = 9};
     file_write(&f, whole, sizeof whole - 1);
     assert_true(config_read(&c, f.path, &given, &f.arena, &err));
-    assert_string_equal(c.name, "shop");
-    assert_string_equal(c.address, "0.0.0.0:80");
+    assert_string_equal(c.name.text, "shop");
+    assert_string_equal(c.address.text, "0.0.0.0:80");
     assert_int_equal(c.workers, 3);
-    assert_string_equal(c.log, "json");
-    assert_true(strncmp(c.log_path, f.folder, strlen(f.folder)) == 0);
+    assert_string_equal(c.log.text, "json");
+    assert_true(strncmp(c.log_path.text, f.folder, strlen(f.folder)) == 0);
     assert_int_equal(c.dirs.count, 3);
-    assert_true(strncmp(c.dirs.items[0], f.folder, strlen(f.folder)) == 0);
-    assert_non_null(strstr(c.dirs.items[0], "/data::/data"));
-    assert_string_equal(c.dirs.items[1], "/abs::/abs");
-    assert_non_null(strstr(c.dirs.items[2], "/both::both"));
+    assert_true(strncmp(c.dirs.items[0].text, f.folder, strlen(f.folder)) == 0);
+    assert_non_null(strstr(c.dirs.items[0].text, "/data::/data"));
+    assert_string_equal(c.dirs.items[1].text, "/abs::/abs");
+    assert_non_null(strstr(c.dirs.items[2].text, "/both::both"));
     assert_int_equal(c.env.count, 2);
-    assert_string_equal(c.env.items[0], "MODE=live");
-    assert_string_equal(c.env.items[1], "EMPTY=");
+    assert_string_equal(c.env.items[0].text, "MODE=live");
+    assert_string_equal(c.env.items[1].text, "EMPTY=");
     assert_int_equal(c.module_count, 2);
-    assert_string_equal(c.modules[0].previous_path, "/old/vec.wasm");
-    assert_null(c.modules[1].previous_path);
+    assert_string_equal(c.modules[0].previous_path.text, "/old/vec.wasm");
+    assert_null(c.modules[1].previous_path.text);
 
     const struct config_route *vec = &c.routes[0], *slow = &c.routes[1];
     assert_int_equal(c.route_count, 2);
-    assert_string_equal(vec->path, "/vec");
+    assert_string_equal(vec->path.text, "/vec");
     assert_int_equal(vec->module, 0);
-    assert_null(vec->function);
+    assert_null(vec->function.text);
     assert_int_equal(vec->limits.wall_ns, 250000000);
     assert_int_equal(vec->limits.cpu_ns, 1000000000); /* the default */
     assert_int_equal(vec->limits.queue, 9);           /* the command line */
@@ -99,9 +99,9 @@ static void a_whole_file(void **state)
     assert_int_equal(vec->fallbacks[3].status, 200);
     assert_non_null(strstr(vec->fallbacks[3].path, "/a/b.json"));
     assert_int_equal(vec->fallbacks[4].status, 503);
-    assert_string_equal(slow->path, "/a/b");
+    assert_string_equal(slow->path.text, "/a/b");
     assert_int_equal(slow->module, 1);
-    assert_string_equal(slow->function, "f");
+    assert_string_equal(slow->function.text, "f");
     assert_int_equal(slow->limits.cpu_ns, 60000000000);
     assert_int_equal(slow->limits.wall_ns, 2000000000);
     file_remove(&f);

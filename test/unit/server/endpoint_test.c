@@ -92,7 +92,7 @@ static void routes_by_their_paths(void **state)
     (void)state;
     static const struct rt_export start = {.name = TEXT("_start"), .type = &nullary};
     static const struct server_route plans[] = {
-        {.name = "one", .path = "/api/dot", .function = "dot"},
+        {.name = "one", .path = "/api/dot", .function = {.text = "dot"}},
         {.name = "all", .path = "/api/v2"},
         {.name = "program", .path = "/api"},
         {.name = "other", .path = "/"},
@@ -133,7 +133,8 @@ static void routes_by_their_paths(void **state)
             assert_string_equal(match.endpoint->path, cases[i].endpoint);
     }
     struct err err = {0};
-    static const struct server_route wrong = {.name = "w", .path = "/w", .function = "nothing"};
+    static const struct server_route wrong = {
+        .name = "w", .path = "/w", .function = {.text = "nothing"}};
     routes[0].plan = &wrong;
     assert_false(server_endpoints_make(&served.table, routes, 1, &served.arena, &err));
     assert_int_equal(err.code, ERR_USAGE);

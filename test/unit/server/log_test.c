@@ -121,12 +121,13 @@ static void formats_have_names(void **state)
     static const char *const names[] = {"none", "text", "json"};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         enum server_log_format format;
-        assert_true(server_log_format_read(names[i], &format, NULL));
+        assert_true(server_log_format_read(&(struct config_text){.text = names[i]}, &format, NULL));
         assert_string_equal(server_log_format_text(format), names[i]);
     }
     enum server_log_format format = SERVER_LOG_NONE;
     struct err err = {0};
-    assert_false(server_log_format_read("Text", &format, &err));
+    const struct config_text wrong = {.text = "Text", .key = "--log"};
+    assert_false(server_log_format_read(&wrong, &format, &err));
     assert_int_equal(err.code, ERR_USAGE);
     assert_string_equal(err.text, "--log takes text, json or none, not \"Text\"");
 }
