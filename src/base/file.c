@@ -1,6 +1,8 @@
 #include "base/file.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -99,6 +101,18 @@ static u64 read_clock(clockid_t clock)
     struct timespec now;
     clock_gettime(clock, &now);
     return (u64)now.tv_sec * 1000000000u + (u64)now.tv_nsec;
+}
+
+void file_folder(const char *path, char *out, size_t out_len)
+{
+    const char *slash = strrchr(path, '/');
+    int len = slash == NULL ? 1 : (int)max_u64((u64)(slash - path), 1);
+    snprintf(out, out_len, "%.*s", len, slash == NULL ? "." : path);
+}
+
+bool file_folder_is_writable(const char *folder)
+{
+    return faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0;
 }
 
 u64 clock_monotonic_ns(void)

@@ -31,6 +31,12 @@ MUST_CHECK bool file_map_fd(int fd, u64 max_bytes, const char *what, struct file
                             struct err *err);
 void file_unmap(struct file_view *view); /* accepts the empty view */
 
+/* The folder in which the file at path is: "." for a bare name. Cut off where it does not fit. */
+void file_folder(const char *path, char *out, size_t out_len);
+
+/* Might this user make and remove files in the folder? False: errno says why not. */
+MUST_CHECK bool file_folder_is_writable(const char *folder);
+
 u64 clock_monotonic_ns(void);
 u64 clock_unix_ns(void);       /* real-time clock */
 u64 clock_thread_cpu_ns(void); /* processor time of this thread; a system call */

@@ -3,9 +3,12 @@
  * line each.
  */
 #include "base/check.h"
+#include "base/file.h"
 #include "base/text.h"
 #include "cli/internal.h"
+#include "server/control.h"
 #include "server/describe.h"
+#include "server/listener.h"
 #include "server/worker.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -241,6 +244,43 @@ static void check_limits(struct check *check, const struct config_route *route, 
     }
 }
 
+static void add_result(struct check *check, bool ok, struct err *err)
+{
+    if (!ok)
+        add_error(check, err);
+    err_begin(err);
+}
+
+static void check_dirs(struct check *check, const struct server_grants *grants)
+{
+    for (u32 i = 0; i < grants->dir_count; i++) {
+        struct err err = {0};
+        int fd = server_dir_open(&grants->dirs[i], &err);
+        add_result(check, fd >= 0, &err);
+        fd_close(&fd);
+    }
+}
+
+/* What a server makes or opens when it starts, and nothing of it. */
+static void check_settings(struct check *check, const struct config *config, struct arena *arena)
+{
+    struct server_grants grants = {0};
+    enum server_log_format log = SERVER_LOG_NONE;
+    struct err err = {0};
+    const struct config_text *control = &config->control;
+    bool has_control = control->text != NULL && strcmp(control->text, SERVER_CONTROL_NONE) != 0;
+    add_result(check, server_listener_check(&config->address, &err), &err);
+    add_result(check, server_log_format_read(&config->log, &log, &err), &err);
+    if (log != SERVER_LOG_NONE && config->log_path.text != NULL)
+        add_result(check, server_log_check(&config->log_path, &err), &err);
+    if (has_control)
+        add_result(check, server_control_check(control, &err), &err);
+    bool has_grants = cli_grants_read(check->options, config, arena, &grants, &err);
+    add_result(check, has_grants, &err);
+    if (has_grants)
+        check_dirs(check, &grants);
+}
+
 /* Whatever a worker would find wrong when it starts. */
 static void check_plan(struct check *check, const struct config *config, struct arena *arena)
 {
@@ -286,7 +326,8 @@ static void check_config(struct check *check, const char *path)
         errors += check->errors;
     }
     begin(check, path);
-    if (errors == 0)
+    check_settings(check, &config, &arena);
+    if (errors == 0 && check->errors == 0)
         check_plan(check, &config, &arena);
     if (errors == 0 && check->errors == 0)
         add_finding(check, "ok", "ok", ERR_NO_AT, "it can be served");

@@ -45,6 +45,10 @@ int server_control_folder_open(const char *folder, bool is_new, struct err *err)
 MUST_CHECK bool server_control_listen(struct server_control_socket *out, const char *path,
                                       const char *name, struct err *err);
 
+/* Could it be made at this path? Nothing is; a server that runs there already is no reason against
+ * it. errors: as server_control_listen. */
+MUST_CHECK bool server_control_check(const struct config_text *path, struct err *err);
+
 /* Closes the socket and removes its file, unless another has taken its place. */
 void server_control_unlisten(struct server_control_socket *control);
 

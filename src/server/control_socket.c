@@ -14,6 +14,7 @@
 #define BACKLOG       256
 #define LOCK_TRIES    100 /* so often, after a pause of */
 #define LOCK_PAUSE_MS 10
+#define CANNOT_MAKE   "cannot make the control socket %s"
 
 /* ---- the folder ---- */
 
@@ -60,13 +61,10 @@ int server_control_folder_open(const char *folder, bool is_new, struct err *err)
 static int open_parent(const char *path, struct err *err)
 {
     char folder[SERVER_CONTROL_PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    size_t len = slash == NULL ? 0 : (size_t)(slash - path);
-    snprintf(folder, sizeof folder, "%.*s", (int)len, path);
-    const char *name = slash == NULL ? "." : len == 0 ? "/" : folder;
-    int fd = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    file_folder(path, folder, sizeof folder);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        err_sys(err, "cannot open its folder %s", name);
+        err_sys(err, "cannot open its folder %s", folder);
     return fd;
 }
 
@@ -121,14 +119,23 @@ static bool lock(int folder_fd, struct err *err)
     return err_set(err, ERR_SYSTEM, ERR_NO_AT, "somebody keeps its folder locked");
 }
 
+/* Nothing may stand in its place but a socket. */
+static bool look(const struct sockaddr_un *address, bool *is_there, struct err *err)
+{
+    struct stat info;
+    *is_there = lstat(address->sun_path, &info) == 0;
+    if (!*is_there)
+        return errno == ENOENT || err_sys(err, "cannot look at it");
+    return S_ISSOCK(info.st_mode) ||
+           err_set(err, ERR_SYSTEM, ERR_NO_AT, "there is a file that is no socket");
+}
+
 /* Removes what a dead server has left. */
 static bool make_room(const struct sockaddr_un *address, struct err *err)
 {
-    struct stat info;
-    if (lstat(address->sun_path, &info) != 0)
-        return errno == ENOENT || err_sys(err, "cannot look at it");
-    if (!S_ISSOCK(info.st_mode))
-        return err_set(err, ERR_SYSTEM, ERR_NO_AT, "there is a file that is no socket");
+    bool is_there;
+    if (!look(address, &is_there, err) || !is_there)
+        return err->code == ERR_NONE;
     int fd = try_connect(address);
     if (fd >= 0 || errno == EAGAIN) {
         fd_close(&fd);
@@ -171,6 +178,27 @@ static bool make_socket(struct server_control_socket *control, const struct sock
     return true;
 }
 
+static bool is_bindable(const struct sockaddr_un *address, struct err *err)
+{
+    bool is_there;
+    char folder[SERVER_CONTROL_PATH_MAX];
+    file_folder(address->sun_path, folder, sizeof folder);
+    return look(address, &is_there, err) &&
+           (file_folder_is_writable(folder) || err_sys(err, "cannot bind it"));
+}
+
+bool server_control_check(const struct config_text *path, struct err *err)
+{
+    struct sockaddr_un address;
+    int folder_fd = set_address(&address, path->text, err) ? open_parent(path->text, err) : -1;
+    bool ok = folder_fd >= 0 && is_bindable(&address, err);
+    fd_close(&folder_fd);
+    if (ok)
+        return true;
+    err_context(err, CANNOT_MAKE, path->text);
+    return config_fail_at(path->at, err);
+}
+
 bool server_control_listen(struct server_control_socket *out, const char *path, const char *name,
                            struct err *err)
 {
@@ -193,7 +221,7 @@ bool server_control_listen(struct server_control_socket *out, const char *path, 
     fd_close(&folder_fd); /* and with it the lock */
     if (!ok) {
         server_control_unlisten(&control);
-        return err_context(err, "cannot make the control socket %s", path);
+        return err_context(err, CANNOT_MAKE, path);
     }
     *out = control;
     return true;

@@ -73,14 +73,39 @@ static int open_output(struct err *err)
     return fd;
 }
 
+#define CANNOT_OPEN "cannot open the log file %s"
+
 int server_log_open(const char *path, struct err *err)
 {
     if (path == NULL)
         return open_output(err);
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0640);
     if (fd < 0)
-        err_sys(err, "cannot open the log file %s", path);
+        err_sys(err, CANNOT_OPEN, path);
     return fd;
+}
+
+/* False: errno. */
+static bool is_writable(const char *path)
+{
+    struct stat info;
+    char folder[PATH_MAX];
+    if (stat(path, &info) == 0) {
+        errno = EISDIR;
+        return !S_ISDIR(info.st_mode) && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0;
+    }
+    if (errno != ENOENT)
+        return false;
+    file_folder(path, folder, sizeof folder);
+    return file_folder_is_writable(folder);
+}
+
+bool server_log_check(const struct config_text *path, struct err *err)
+{
+    if (is_writable(path->text))
+        return true;
+    err_sys(err, CANNOT_OPEN, path->text);
+    return config_fail_at(path->at, err);
 }
 
 /* ---- lines ---- */

@@ -37,6 +37,9 @@ const char *server_log_format_text(enum server_log_format format);
  * returns owned: a descriptor, or -1. errors: ERR_SYSTEM. */
 int server_log_open(const char *path, struct err *err);
 
+/* Could the file at path be opened? It is neither opened nor made. errors: as server_log_open. */
+MUST_CHECK bool server_log_check(const struct config_text *path, struct err *err);
+
 /* Texts are borrowed for the call; NULL and status 0 are not known. */
 struct server_log_line {
     const char *request, *client, *method, *outcome;

@@ -27,6 +27,21 @@ FILES = {
     "good.toml": b'[modules.add]\npath = "add.wasm"\n'
                  b'[routes.all]\nfallback = ["static:busy.json"]\n'
                  b'[routes.add]\nfunction = "add"\nfallback = ["route:all"]\n',
+    "top.toml": b'listen = "8080"\nlog = "xml"\ncontrol = "none/x.sock"\n'
+                b'dirs = ["folder::/", "none::/x", "::/y"]\n[modules.add]\npath = "add.wasm"\n',
+    "opened.toml": b'listen = "127.0.0.1:99999"\nlog-file = "none/log"\n'
+                   b'control = "busy.json"\n'
+                   b'dirs = ["folder::/",\n"none::/x", "busy.json"]\n'
+                   b'[modules.add]\npath = "add.wasm"\n',
+    "log.toml": b'log-file = "folder"\n[modules.add]\npath = "add.wasm"\n',
+    "control.toml": b'listen = "127.0.0.1:0"\ncontrol = "none/x.sock"\n'
+                    b'[modules.add]\npath = "add.wasm"\n',
+    "dirs.toml": b'listen = "127.0.0.1:0"\ndirs = ["folder::/", "none::/x"]\n'
+                 b'[modules.add]\npath = "add.wasm"\n',
+    "snapshot.toml": b'snapshot = "once"\n[modules.add]\npath = "add.wasm"\n',
+    "makes.toml": b'listen = "127.0.0.1:1"\nlog-file = "folder/log"\n'
+                  b'control = "folder/x.sock"\ndirs = ["folder"]\n'
+                  b'[modules.add]\npath = "add.wasm"\n',
     "key.toml": b'wal = "1 s"\n[modules.add]\npath = "add.wasm"\n',
     "function.toml": b'[modules.add]\npath = "add.wasm"\n[routes.r]\nfunction = "sub"\n',
     "file.toml": b'[modules.add]\npath = "add.wasm"\n'
@@ -115,6 +130,12 @@ class Messages(unittest.TestCase):
                 line = block.split("\n")[0]
                 with self.subTest(line):
                     self.assertEqual(run(line.removeprefix("$ "), folder), block)
+
+    def test_check_makes_nothing(self):
+        with tempfile.TemporaryDirectory() as folder:
+            make_files(folder)
+            self.assertTrue(run("weir check makes.toml", folder).endswith("\n= 0"))
+            self.assertEqual(os.listdir(os.path.join(folder, "folder")), [])
 
 
 def bless():
