@@ -1,4 +1,7 @@
 #include "base/text.h"
+#include <stdio.h>
+
+#define GUESS_MAX 3 /* letters that differ */
 
 void text_make_plain(void *text, size_t len)
 {
@@ -55,6 +58,25 @@ u32 text_distance(const char *a, size_t a_len, const char *b, size_t b_len)
         }
     }
     return row[a_len];
+}
+
+void text_guess_consider(struct text_guess *guess, const char *known, size_t known_len)
+{
+    u32 distance = text_distance(guess->word, guess->len, known, known_len);
+    if (distance > GUESS_MAX || distance >= guess->len ||
+        (guess->known != NULL && distance >= guess->distance))
+        return;
+    guess->known = known;
+    guess->known_len = known_len;
+    guess->distance = distance;
+}
+
+void text_guess_write(const struct text_guess *guess, char out[TEXT_GUESS_BYTES])
+{
+    out[0] = 0;
+    if (guess->known != NULL)
+        snprintf(out, TEXT_GUESS_BYTES, "; did you mean \"%.*s\"?", (int)guess->known_len,
+                 guess->known);
 }
 
 u64 text_hash(const void *bytes, size_t len)

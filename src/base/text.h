@@ -18,6 +18,21 @@ MUST_CHECK bool text_whole_number(const char *text, u64 max, u64 *out);
 #define TEXT_DISTANCE_MAX 40
 u32 text_distance(const char *a, size_t a_len, const char *b, size_t b_len);
 
+/* The known word that a misspelt one may have meant: of those that differ in at most three letters,
+ * and not in all of them, the nearest. Begin with {.word = ..., .len = ...}; views. */
+struct text_guess {
+    const char *word;
+    size_t len;
+    const char *known; /* NULL: none is near */
+    size_t known_len;
+    u32 distance;
+};
+void text_guess_consider(struct text_guess *guess, const char *known, size_t known_len);
+
+/* "; did you mean "WORD"?", or nothing. */
+#define TEXT_GUESS_BYTES (TEXT_DISTANCE_MAX + 24)
+void text_guess_write(const struct text_guess *guess, char out[TEXT_GUESS_BYTES]);
+
 /* A number of the bytes that is likely to differ where they do; not for what an enemy may choose to
  * make equal. (FNV-1a) */
 u64 text_hash(const void *bytes, size_t len);

@@ -184,13 +184,14 @@ static const struct config_row *find_key(const char *key, enum config_where wher
     return NULL;
 }
 
-static void consider(const char *word, const char *known, const char **nearest, u32 *least)
+static struct text_guess guess_at(const char *word)
 {
-    u32 distance = text_distance(word, strlen(word), known, strlen(known));
-    if (distance >= *least)
-        return;
-    *least = distance;
-    *nearest = known;
+    return (struct text_guess){.word = word, .len = strlen(word)};
+}
+
+static void consider(struct text_guess *guess, const char *known)
+{
+    text_guess_consider(guess, known, strlen(known));
 }
 
 static bool refuse_key(struct reading *r, const struct toml_entry *entry, enum config_where where)
@@ -198,21 +199,18 @@ static bool refuse_key(struct reading *r, const struct toml_entry *entry, enum c
     static const char *const places[] = {[CONFIG_TOP] = "at the top of the file",
                                          [CONFIG_MODULE] = "in a module",
                                          [CONFIG_ROUTE] = "in a route"};
-    const char *nearest = NULL;
-    u32 least = 4;
+    struct text_guess guess = guess_at(entry->key);
+    char meant[TEXT_GUESS_BYTES];
     for (u32 i = 0; i < config_row_count; i++)
         if (is_key_of(&config_rows[i], where))
-            consider(entry->key, config_rows[i].key, &nearest, &least);
+            consider(&guess, config_rows[i].key);
     if (where == CONFIG_TOP) {
-        consider(entry->key, "modules", &nearest, &least);
-        consider(entry->key, "routes", &nearest, &least);
+        consider(&guess, "modules");
+        consider(&guess, "routes");
     }
-    if (nearest == NULL)
-        return fail(r, entry->line, entry->column,
-                    "there is no key \"%.60s\" %s; see `weir help weir.toml`", entry->key,
-                    places[where]);
-    return fail(r, entry->line, entry->column, "there is no key \"%.60s\" %s; did you mean \"%s\"?",
-                entry->key, places[where], nearest);
+    text_guess_write(&guess, meant);
+    return fail(r, entry->line, entry->column, "there is no key \"%.60s\" %s%s", entry->key,
+                places[where], guess.known == NULL ? "; see `weir help weir.toml`" : meant);
 }
 
 /* One key into the structure of its section. limits: of the section, or NULL. */
@@ -316,14 +314,14 @@ static bool find_module(struct reading *r, const struct toml_entry *section, con
     const struct config *config = r->out;
     const struct toml_entry *at = place_of(section, "module");
     const char *name = named != NULL ? named : section->key;
-    const char *nearest = NULL;
-    u32 least = 4;
+    struct text_guess guess = guess_at(name);
+    char meant[TEXT_GUESS_BYTES];
     for (u32 i = 0; i < config->module_count; i++) {
         if (strcmp(config->modules[i].name, name) == 0) {
             *out = i;
             return true;
         }
-        consider(name, config->modules[i].name, &nearest, &least);
+        consider(&guess, config->modules[i].name);
     }
     if (named == NULL && config->module_count == 1) {
         *out = 0;
@@ -332,9 +330,8 @@ static bool find_module(struct reading *r, const struct toml_entry *section, con
     if (named == NULL)
         return fail(r, at->line, at->column, "route %s must say its module: module = \"%s\"",
                     section->key, config->modules[0].name);
-    return fail(r, at->line, at->column, "there is no module \"%.60s\"%s%s%s", name,
-                nearest == NULL ? "" : "; did you mean \"", nearest == NULL ? "" : nearest,
-                nearest == NULL ? "" : "\"?");
+    text_guess_write(&guess, meant);
+    return fail(r, at->line, at->column, "there is no module \"%.60s\"%s", name, meant);
 }
 
 static bool check_path(struct reading *r, const struct toml_entry *section, const char *path)
@@ -364,52 +361,89 @@ static bool check_paths_differ(struct reading *r, const struct toml_value *table
 }
 
 /* "static:FILE" or "static:STATUS:FILE" */
-static void read_static(struct reading *r, const char *text, struct config_fallback *out)
+static bool read_static(struct reading *r, const struct toml_value *at, struct config_fallback *out)
 {
+    const char *text = at->text + strlen(STATIC_PREFIX);
+    size_t digits = strspn(text, "0123456789");
     out->kind = CONFIG_FALLBACK_STATIC;
     out->status = 200;
-    if (strspn(text, "0123456789") == 3 && text[3] == ':' && text[0] >= '2' && text[0] <= '5') {
+    if (digits > 0 && text[digits] == ':') {
+        if (digits != 3 || text[0] < '2' || text[0] > '5' || text[4] == 0)
+            return fail(r, at->line, at->column,
+                        "static:STATUS:FILE takes a status from 200 to 599 and a file, not "
+                        "\"%.60s\"",
+                        text);
         out->status = (text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0');
         text += 4;
     }
     out->path = resolve(r, text);
+    return true;
+}
+
+static bool read_previous(struct reading *r, const struct config_module *module,
+                          const struct toml_value *at, struct config_fallback *out)
+{
+    out->kind = CONFIG_FALLBACK_PREVIOUS;
+    return module->previous_path.text != NULL ||
+           fail(r, at->line, at->column,
+                "module %s has no version before: say previous = \"FILE.wasm\" in [modules.%s]",
+                module->name, module->name);
+}
+
+static bool read_other_route(struct reading *r, const struct toml_value *table, const char *own,
+                             const struct toml_value *at, struct config_fallback *out)
+{
+    const char *name = at->text + strlen(ROUTE_PREFIX);
+    struct text_guess guess = guess_at(name);
+    char meant[TEXT_GUESS_BYTES];
+    out->kind = CONFIG_FALLBACK_ROUTE;
+    for (out->route = 0; out->route < table->count; out->route++) {
+        const char *other = table->entries[out->route].key;
+        if (strcmp(other, name) == 0)
+            return strcmp(name, own) != 0 ||
+                   fail(r, at->line, at->column, "route %s cannot be its own fallback", name);
+        if (strcmp(other, own) != 0)
+            consider(&guess, other);
+    }
+    text_guess_write(&guess, meant);
+    return fail(r, at->line, at->column, "there is no route \"%.60s\"%s", name, meant);
+}
+
+/* The kind stands before a colon, where there is one. */
+static bool refuse_fallback(struct reading *r, const struct toml_value *at)
+{
+    struct text_guess guess = {.word = at->text, .len = strcspn(at->text, ":")};
+    char meant[TEXT_GUESS_BYTES];
+    for (u32 i = 0; i < CONFIG_FALLBACK_KINDS; i++)
+        consider(&guess, config_fallback_text((enum config_fallback_kind)i));
+    text_guess_write(&guess, meant);
+    return fail(r, at->line, at->column,
+                "a fallback is previous, route:NAME, stale, static:FILE or static:STATUS:FILE, not "
+                "\"%.60s\"%s",
+                at->text, meant);
+}
+
+static bool has_prefix(const char *text, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    return strncmp(text, prefix, len) == 0 && text[len] != 0;
 }
 
 static bool read_fallback(struct reading *r, const struct toml_value *table,
                           const struct config_route *route, const struct toml_value *at,
                           struct config_fallback *out)
 {
-    const char *text = at->text;
-    if (strcmp(text, "previous") == 0) {
-        out->kind = CONFIG_FALLBACK_PREVIOUS;
-        if (r->out->modules[route->module].previous_path.text != NULL)
-            return true;
-        return fail(r, at->line, at->column,
-                    "module %s has no version before: say previous = \"FILE.wasm\" in [modules.%s]",
-                    r->out->modules[route->module].name, r->out->modules[route->module].name);
-    }
-    if (strcmp(text, "stale") == 0) {
+    if (strcmp(at->text, "previous") == 0)
+        return read_previous(r, &r->out->modules[route->module], at, out);
+    if (strcmp(at->text, "stale") == 0) {
         out->kind = CONFIG_FALLBACK_STALE;
         return true;
     }
-    if (strncmp(text, STATIC_PREFIX, strlen(STATIC_PREFIX)) == 0 &&
-        text[strlen(STATIC_PREFIX)] != 0) {
-        read_static(r, text + strlen(STATIC_PREFIX), out);
-        return true;
-    }
-    if (strncmp(text, ROUTE_PREFIX, strlen(ROUTE_PREFIX)) != 0)
-        return fail(r, at->line, at->column,
-                    "a fallback is previous, route:NAME, stale or static:FILE, not \"%.60s\"",
-                    text);
-    const char *name = text + strlen(ROUTE_PREFIX);
-    out->kind = CONFIG_FALLBACK_ROUTE;
-    for (u32 i = 0; i < table->count; i++)
-        if (strcmp(table->entries[i].key, name) == 0) {
-            out->route = i;
-            return strcmp(name, route->name) != 0 ||
-                   fail(r, at->line, at->column, "route %s cannot be its own fallback", name);
-        }
-    return fail(r, at->line, at->column, "there is no route \"%.60s\"", name);
+    if (has_prefix(at->text, STATIC_PREFIX))
+        return read_static(r, at, out);
+    if (has_prefix(at->text, ROUTE_PREFIX))
+        return read_other_route(r, table, route->name, at, out);
+    return refuse_fallback(r, at);
 }
 
 static bool read_fallbacks(struct reading *r, const struct toml_value *table,

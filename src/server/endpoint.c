@@ -108,18 +108,32 @@ static struct rt_text text_of(const char *text)
     return (struct rt_text){text, (u32)strlen(text)};
 }
 
+static bool refuse_function(const struct served_route *route, const struct config_text *name,
+                            struct err *err)
+{
+    const struct typed_module *typed = &route->module->typed;
+    struct text_guess guess = {.word = name->text, .len = strlen(name->text)};
+    char meant[TEXT_GUESS_BYTES];
+    for (u32 i = 0; i < typed->count; i++) {
+        struct rt_text known = typed->funcs[i].exported->name;
+        if (is_endpoint(&typed->funcs[i]))
+            text_guess_consider(&guess, known.bytes, known.len);
+    }
+    text_guess_write(&guess, meant);
+    err_set(err, ERR_USAGE, ERR_NO_AT,
+            "route %s: the module %s has no function \"%.100s\" that can be called%s",
+            route->plan->name, route->module->name, name->text,
+            guess.known == NULL ? "; `weir inspect` lists them" : meant);
+    return config_fail_at(name->at, err);
+}
+
 static bool list_one(struct endpoint_table *table, struct served_route *route, struct arena *arena,
                      struct err *err)
 {
     const struct config_text *name = &route->plan->function;
     const struct typed_func *func = find_func(route->module, text_of(name->text));
-    if (func == NULL) {
-        err_set(err, ERR_USAGE, ERR_NO_AT,
-                "route %s: the module %s has no function \"%.100s\" that can be called; "
-                "`weir inspect` lists them",
-                route->plan->name, route->module->name, name->text);
-        return config_fail_at(name->at, err);
-    }
+    if (func == NULL)
+        return refuse_function(route, name, err);
     table->endpoints[table->count++] =
         (struct endpoint){route, func, endpoint_path(route->plan->path, NULL, arena)};
     return true;

@@ -44,6 +44,9 @@ FILES = {
                   b'[modules.add]\npath = "add.wasm"\n',
     "key.toml": b'wal = "1 s"\n[modules.add]\npath = "add.wasm"\n',
     "function.toml": b'[modules.add]\npath = "add.wasm"\n[routes.r]\nfunction = "sub"\n',
+    "meant.toml": b'[modules.add]\npath = "add.wasm"\n[routes.r]\nfunction = "ad"\n',
+    "status.toml": b'[modules.add]\npath = "add.wasm"\n'
+                   b'[routes.r]\nfallback = ["static:900:busy.json"]\n',
     "file.toml": b'[modules.add]\npath = "add.wasm"\n'
                  b'[routes.r]\nfallback = ["static:none.json"]\n',
 }

@@ -79,12 +79,40 @@ static void distances(void **state)
     assert_int_equal(text_distance("", 0, longest, TEXT_DISTANCE_MAX + 1), UINT32_MAX);
 }
 
+static void guesses(void **state)
+{
+    (void)state;
+    static const char *const known[] = {"wall", "walls", "memory", "a"};
+    static const struct {
+        const char *word, *says;
+    } cases[] = {
+        {"wal", "; did you mean \"wall\"?"},
+        {"wallss", "; did you mean \"walls\"?"},
+        {"wall", "; did you mean \"wall\"?"},
+        {"mem", ""}, /* all its letters would have to be added */
+        {"b", ""},   /* as far from everything */
+        {"", ""},
+        {"mmeroy", "; did you mean \"memory\"?"},
+        {"xemxxy", "; did you mean \"memory\"?"},
+        {"xxmxxy", ""},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct text_guess guess = {.word = cases[i].word, .len = strlen(cases[i].word)};
+        char says[TEXT_GUESS_BYTES];
+        for (size_t k = 0; k < COUNT_OF(known); k++)
+            text_guess_consider(&guess, known[k], strlen(known[k]));
+        text_guess_write(&guess, says);
+        assert_string_equal(says, cases[i].says);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(controls_become_question_marks),
         cmocka_unit_test(whole_numbers),
         cmocka_unit_test(distances),
+        cmocka_unit_test(guesses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -155,7 +155,23 @@ static const struct {
     {M "[routes.x]\nfallback = [\"stale\", \"route:y\"]\n", ":4:22: there is no route \"y\""},
     {M "[routes.x]\nfallback = [\"route:x\"]\n", ":4:13: route x cannot be its own fallback"},
     {M "[routes.x]\nfallback = [\"static:\"]\n", ":4:13: a fallback is previous"},
-    {M "[routes.x]\nfallback = [\"none\"]\n", ":4:13: a fallback is previous"},
+    {M "[routes.x]\nfallback = [\"none\"]\n",
+     ":4:13: a fallback is previous, route:NAME, stale, static:FILE or static:STATUS:FILE, not "
+     "\"none\""},
+    {M "[routes.x]\nfallback = [\"stale\", \"previos\"]\n",
+     ":4:22: a fallback is previous, route:NAME, stale, static:FILE or static:STATUS:FILE, not "
+     "\"previos\"; did you mean \"previous\"?"},
+    {M "[routes.x]\nfallback = [\"statc:404:f\"]\n",
+     ":4:13: a fallback is previous, route:NAME, stale, static:FILE or static:STATUS:FILE, not "
+     "\"statc:404:f\"; did you mean \"static\"?"},
+    {M "[routes.x]\nfallback = [\"static:900:f\"]\n",
+     ":4:13: static:STATUS:FILE takes a status from 200 to 599 and a file, not \"900:f\""},
+    {M "[routes.x]\nfallback = [\"static:100:f\"]\n", ":4:13: static:STATUS:FILE takes"},
+    {M "[routes.x]\nfallback = [\"static:20:f\"]\n", ":4:13: static:STATUS:FILE takes"},
+    {M "[routes.x]\nfallback = [\"static:2000:f\"]\n", ":4:13: static:STATUS:FILE takes"},
+    {M "[routes.x]\nfallback = [\"static:503:\"]\n", ":4:13: static:STATUS:FILE takes"},
+    {M "[routes.slow]\n[routes.x]\nfallback = [\"route:slwo\"]\n",
+     ":5:13: there is no route \"slwo\"; did you mean \"slow\"?"},
     {M "[routes.x]\nfallback = \"stale\"\n", ":4:12: fallback takes a list"},
     {M "[routes.x]\nfallback = [\"stale\",\"stale\",\"stale\",\"stale\",\"stale\",\"stale\","
        "\"stale\",\"stale\",\"stale\"]\n",
