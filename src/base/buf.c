@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CAP_MIN 256u
+#define CAP_MIN   256u
+#define ITEMS_MAX 8u
 
 void buf_init(struct buf *buf, size_t limit_bytes)
 {
@@ -66,6 +67,20 @@ void buf_add_growing(struct buf *buf, const void *bytes, size_t len)
         return;
     memcpy(to, bytes, len);
     buf->len += len;
+}
+
+void buf_add_item(struct buf *buf, u32 index, const char *text, size_t len)
+{
+    if (index >= ITEMS_MAX)
+        return;
+    buf_add_text(buf, index == 0 ? "" : ", ");
+    buf_add(buf, text, len);
+}
+
+void buf_end_items(struct buf *buf, u32 count)
+{
+    if (count > ITEMS_MAX)
+        buf_add_format(buf, " and %u more", count - ITEMS_MAX);
 }
 
 void buf_add_u64(struct buf *buf, u64 number)

@@ -50,6 +50,11 @@ static inline void buf_add_text(struct buf *buf, const char *text)
 void buf_add_u64(struct buf *buf, u64 number); /* decimal; much cheaper than buf_add_format */
 void buf_add_format(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* The item with this index of a list for people, "a, b, c", and behind the last of them how many
+ * were left out for being too many. */
+void buf_add_item(struct buf *buf, u32 index, const char *text, size_t len);
+void buf_end_items(struct buf *buf, u32 count);
+
 /* The text between quotes as a JSON string: quotes, escapes, and bytes that are no UTF-8 as
  * U+FFFD. spec: RFC 8259 section 7 */
 void buf_add_json_string(struct buf *buf, const void *text, size_t len);

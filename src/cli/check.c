@@ -207,41 +207,98 @@ static void check_module(struct check *check, const char *path, int index)
 
 /* ---- a weir.toml ---- */
 
-/* What can be reached, and which fallbacks answer then: after the wall clock no second call may be
- * made; an answer that was stored is one of a program. */
-static bool has_answer(const struct config_route *route, bool is_wall, bool is_program)
+/* What a warning of a plan says of its place is the beginning of its line. */
+static void hear_warning(void *user, const char *at, const char *code, const char *text)
 {
-    for (u32 i = 0; i < route->fallback_count; i++)
-        switch (route->fallbacks[i].kind) {
-        case CONFIG_FALLBACK_PREVIOUS:
-        case CONFIG_FALLBACK_ROUTE:
-            if (!is_wall)
-                return true;
-            break;
-        case CONFIG_FALLBACK_STALE:
-            if (is_program)
-                return true;
-            break;
-        case CONFIG_FALLBACK_STATIC: return true;
-        case CONFIG_FALLBACK_KINDS: break;
-        }
+    struct buf whole;
+    buf_init(&whole, OUTPUT_BYTES);
+    buf_add_format(&whole, "%s%s%s", at == NULL ? "" : at, at == NULL ? "" : ": ", text);
+    buf_add_byte(&whole, 0);
+    if (buf_ok(&whole))
+        add_warning(user, code, (const char *)whole.bytes);
+    buf_fini(&whole);
+}
+
+/* After the wall clock no second call may be made. */
+static bool has_answer(const struct server_route *route, u32 idle, bool is_wall)
+{
+    for (u32 i = 0; i < route->fallback_count; i++) {
+        enum config_fallback_kind kind = route->fallbacks[i].kind;
+        bool calls = kind == CONFIG_FALLBACK_PREVIOUS || kind == CONFIG_FALLBACK_ROUTE;
+        if ((idle >> i & 1) == 0 && !(calls && is_wall))
+            return true;
+    }
     return false;
 }
 
-static void check_limits(struct check *check, const struct config_route *route, bool is_program)
+/* The limits of a route that only the built-in error answers, a bit for each key. */
+static u64 limits_without_answer(const struct server_route *route, u32 idle)
 {
+    u64 found = 0;
+    CHECK(config_key_count() <= 64);
     for (u32 i = 0; i < config_key_count(); i++) {
         struct config_key key = config_key_describe(i);
-        bool is_wall = strcmp(key.key, "wall") == 0;
-        char text[ERR_TEXT_MAX];
-        if (!key.is_reached || has_answer(route, is_wall, is_program))
-            continue;
-        snprintf(text, sizeof text,
-                 "route %s: when its limit %s is reached, only the built-in error answers; "
-                 "fallback = [\"static:FILE\"] would",
-                 route->name, key.key);
-        add_warning(check, "no-fallback", text);
+        if (key.is_reached && !has_answer(route, idle, strcmp(key.key, "wall") == 0))
+            found |= (u64)1 << i;
     }
+    return found;
+}
+
+static void add_limits(u64 limits, struct buf *out)
+{
+    u32 count = 0;
+    buf_add_text(out, (limits & (limits - 1)) == 0 ? "the limit " : "any of the limits ");
+    for (u32 i = 0; i < config_key_count(); i++)
+        if ((limits >> i & 1) != 0) {
+            const char *key = config_key_describe(i).key;
+            buf_add_item(out, count++, key, strlen(key));
+        }
+    buf_end_items(out, count);
+}
+
+/* One line for all routes that lack an answer for the same limits as this one; they are told by
+ * it. at: of this one. */
+static void warn_of_limits(struct check *check, const struct server_plan *plan, u64 *limits,
+                           u32 first, const char *at)
+{
+    u64 wanted = limits[first];
+    u32 count = 0;
+    struct buf names, text;
+    buf_init(&names, OUTPUT_BYTES);
+    buf_init(&text, OUTPUT_BYTES);
+    for (u32 i = first; i < plan->route_count; i++) {
+        const char *name = plan->routes[i].name;
+        if (limits[i] != wanted)
+            continue;
+        buf_add_item(&names, count++, name, strlen(name));
+        limits[i] = 0;
+    }
+    buf_end_items(&names, count);
+    buf_add_format(&text, "route%s %.*s: when ", count == 1 ? "" : "s", (int)names.len,
+                   names.bytes);
+    add_limits(wanted, &text);
+    buf_add_format(&text,
+                   " is reached, only the built-in error answers; fallback = [\"static:FILE\"] in "
+                   "[routes.%s] would",
+                   plan->routes[first].name);
+    buf_add_byte(&text, 0);
+    if (buf_ok(&text))
+        hear_warning(check, at, "no-fallback", (const char *)text.bytes);
+    buf_fini(&names);
+    buf_fini(&text);
+}
+
+static void check_limits(struct check *check, const struct config *config,
+                         const struct server_plan *plan, const u32 *idle, struct arena *arena)
+{
+    u64 *limits = arena_array(arena, u64, plan->route_count);
+    CHECK(limits != NULL);
+    for (u32 i = 0; i < plan->route_count; i++)
+        limits[i] = limits_without_answer(&plan->routes[i], idle[i]);
+    for (u32 i = 0; i < plan->route_count; i++)
+        if (limits[i] != 0)
+            warn_of_limits(check, plan, limits, i,
+                           i < config->route_count ? config->routes[i].at : NULL);
 }
 
 static void add_result(struct check *check, bool ok, struct err *err)
@@ -287,17 +344,18 @@ static void check_plan(struct check *check, const struct config *config, struct 
     struct proc_cache cache;
     struct server_plan plan;
     struct err err = {0};
-    bool *are_programs = arena_array(arena, bool, config->module_count);
-    CHECK(are_programs != NULL);
+    u32 *idle = arena_array(arena, u32, config->module_count + config->route_count);
+    CHECK(idle != NULL);
     if (!proc_cache_open(&cache, check->options->cache_path, &err)) {
         add_error(check, &err);
         return;
     }
-    if (!cli_plan_make(check->options, config, &cache, arena, &plan, &err) ||
-        !server_plan_check(&plan, are_programs, &err))
+    cli_modules_idle(config, hear_warning, check);
+    if (cli_plan_make(check->options, config, &cache, arena, &plan, &err) &&
+        server_plan_check(&plan, idle, hear_warning, check, &err))
+        check_limits(check, config, &plan, idle, arena);
+    else
         add_error(check, &err);
-    for (u32 i = 0; i < config->route_count && err.code == ERR_NONE; i++)
-        check_limits(check, &config->routes[i], are_programs[config->routes[i].module]);
     proc_cache_close(&cache);
 }
 

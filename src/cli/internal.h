@@ -134,6 +134,9 @@ MUST_CHECK bool cli_plan_make(const struct cli_options *options, const struct co
                               struct proc_cache *cache, struct arena *arena,
                               struct server_plan *out, struct err *err);
 
+/* warn hears of modules that no route serves, and of versions before that are no fallback. */
+void cli_modules_idle(const struct config *config, server_warn *warn, void *user);
+
 /* The path segment a file is served under; memory: arena. */
 const char *cli_module_name(struct arena *arena, const char *path);
 /* errors: ERR_USAGE, it is no plain part of a URL. */

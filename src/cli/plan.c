@@ -98,6 +98,49 @@ bool cli_config_read(const struct cli_options *options, struct arena *arena, str
     return true;
 }
 
+/* ---- what is never served ---- */
+
+static bool has_fallback(const struct config_route *route, enum config_fallback_kind kind)
+{
+    for (u32 i = 0; i < route->fallback_count; i++)
+        if (route->fallbacks[i].kind == kind)
+            return true;
+    return false;
+}
+
+static void look_for_routes(const struct config *config, u32 module, bool *is_served,
+                            bool *has_previous)
+{
+    *is_served = config->route_count == 0;
+    *has_previous = false;
+    for (u32 i = 0; i < config->route_count; i++) {
+        const struct config_route *route = &config->routes[i];
+        *is_served |= route->module == module;
+        *has_previous |= route->module == module && has_fallback(route, CONFIG_FALLBACK_PREVIOUS);
+    }
+}
+
+void cli_modules_idle(const struct config *config, server_warn *warn, void *user)
+{
+    char text[ERR_TEXT_MAX];
+    for (u32 i = 0; i < config->module_count; i++) {
+        const struct config_module *module = &config->modules[i];
+        bool is_served, has_previous;
+        look_for_routes(config, i, &is_served, &has_previous);
+        snprintf(text, sizeof text,
+                 "no route serves module %s; [routes.NAME] with module = \"%s\" would",
+                 module->name, module->name);
+        if (!is_served)
+            warn(user, module->at, "idle-module", text);
+        snprintf(text, sizeof text,
+                 "the version before of module %s never answers; fallback = [\"previous\"] in a "
+                 "route of it would",
+                 module->name);
+        if (is_served && module->previous_path.text != NULL && !has_previous)
+            warn(user, module->previous_path.at, "idle-module", text);
+    }
+}
+
 /* ---- modules ---- */
 
 static bool compile_module(const struct cli_options *options, struct proc_cache *cache,

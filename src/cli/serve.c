@@ -12,6 +12,7 @@ static bool serve(const struct cli_options *options, struct err *err)
     bool ok = cli_config_read(options, &arena, &config, err);
     if (ok && proc_cache_open(&cache, options->cache_path, err)) {
         struct server_options server = {.plan = &plan};
+        cli_modules_idle(&config, server_warn_print, NULL);
         ok = cli_plan_make(options, &config, &cache, &arena, &plan, err);
         server.address = config.address;
         server.workers = (u32)config.workers;

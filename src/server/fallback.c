@@ -7,8 +7,11 @@
  */
 #include "base/check.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "server/internal.h"
 #include <stdio.h>
+
+#define WARNING_BYTES (16 * KIB) /* some names of functions */
 
 static bool may_call_again(const struct server_request *r, u64 now)
 {
@@ -22,14 +25,23 @@ static void name_fallback(struct server_request *r, const char *kind)
     r->record.outcome = r->fallback_outcome;
 }
 
-/* The function that answers in another version or route, or NULL. */
+/* The function that answers for an endpoint in another version of its route, or in another route;
+ * NULL: there is none. */
+static const struct typed_func *func_for(const struct endpoint *endpoint,
+                                         const struct served_route *route,
+                                         const struct served_module *module)
+{
+    return route != endpoint->route && route->plan->function.text != NULL
+               ? route->endpoints[0].func
+               : server_func_like(module, endpoint->func);
+}
+
+/* The same for a request. */
 static const struct typed_func *func_of(const struct server_request *r,
                                         const struct served_route *route,
                                         const struct served_module *module)
 {
-    const struct typed_func *func = route != r->route && route->plan->function.text != NULL
-                                        ? route->endpoints[0].func
-                                        : server_func_like(module, r->endpoint->func);
+    const struct typed_func *func = func_for(r->endpoint, route, module);
     return func == NULL || (r->is_raw && !typed_takes_raw(func)) ? NULL : func;
 }
 
@@ -99,4 +111,111 @@ void server_request_fail(struct server_request *r, const struct err *err,
     name_fallback(r, "built-in");
     board_add(&board->outcomes[SCOREBOARD_BUILT_IN], 1);
     server_answer_error(r, err, trap);
+}
+
+/* ---- which of them can never answer ---- */
+
+/* One fallback that is looked at. */
+struct look {
+    const struct endpoint_table *table;
+    const struct served_route *route;
+    const struct server_fallback *fallback;
+    server_warn *warn;
+    void *user;
+};
+
+static void warn_of(const struct look *look, const char *what)
+{
+    const struct server_fallback *fallback = look->fallback;
+    bool is_route = fallback->kind == CONFIG_FALLBACK_ROUTE;
+    struct buf text;
+    buf_init(&text, WARNING_BYTES);
+    buf_add_format(&text, "route %s: the fallback %s%s%s %s", look->route->plan->name,
+                   config_fallback_text(fallback->kind), is_route ? ":" : "",
+                   is_route ? look->table->routes[fallback->route].plan->name : "", what);
+    text_make_plain(text.bytes, text.len);
+    buf_add_byte(&text, 0);
+    if (buf_ok(&text))
+        look->warn(look->user, fallback->at, "idle-fallback", (const char *)text.bytes);
+    buf_fini(&text);
+}
+
+static bool has_options(const struct typed_func *func)
+{
+    for (u32 i = 0; i < func->params.field_count; i++)
+        if (func->params.fields[i].type->kind == TYPED_OPTION)
+            return true;
+    return false;
+}
+
+/* Is there a body that both take? Arguments that may be left out are not told apart. */
+static bool may_take_the_same(const struct typed_func *a, const struct typed_func *b)
+{
+    return a->params.field_count == b->params.field_count || has_options(a) || has_options(b);
+}
+
+/* The functions of a route that another route or version has no answer for. Returns whether these
+ * are all. */
+static bool is_idle_call(const struct look *look)
+{
+    const struct served_route *route = look->route;
+    bool is_route = look->fallback->kind == CONFIG_FALLBACK_ROUTE;
+    const struct served_route *other =
+        is_route ? &look->table->routes[look->fallback->route] : route;
+    const struct served_module *module = other->versions[is_route ? 0 : 1].module;
+    u32 count = 0;
+    struct buf text;
+    buf_init(&text, WARNING_BYTES / 2);
+    buf_add_text(&text, "can never answer for ");
+    for (u32 i = 0; i < route->endpoint_count; i++) {
+        const struct endpoint *endpoint = &route->endpoints[i];
+        const struct typed_func *func = func_for(endpoint, other, module);
+        struct rt_text name = endpoint->func->exported->name;
+        if (func == NULL || !may_take_the_same(endpoint->func, func))
+            buf_add_item(&text, count++, name.bytes, name.len);
+    }
+    buf_end_items(&text, count);
+    if (is_route && other->plan->function.text != NULL)
+        buf_add_format(&text, ": %s takes another number of arguments", other->plan->function.text);
+    else
+        buf_add_format(&text, ": %s%s has no function of that name with as many arguments",
+                       is_route ? "" : "the version before of ", module->name);
+    buf_add_byte(&text, 0);
+    if (count > 0 && buf_ok(&text))
+        warn_of(look, (const char *)text.bytes);
+    buf_fini(&text);
+    return count > 0 && count == route->endpoint_count;
+}
+
+static bool is_idle(const struct look *look)
+{
+    bool is_program = look->route->module->program != NULL;
+    switch (look->fallback->kind) {
+    case CONFIG_FALLBACK_PREVIOUS:
+    case CONFIG_FALLBACK_ROUTE: return !is_program && is_idle_call(look);
+    case CONFIG_FALLBACK_STALE:
+        if (!is_program)
+            warn_of(look, "can never answer: only answers of programs are kept, not of functions");
+        return !is_program;
+    case CONFIG_FALLBACK_STATIC: return false;
+    case CONFIG_FALLBACK_KINDS: break;
+    }
+    UNREACHABLE();
+}
+
+u32 server_fallbacks_idle(const struct endpoint_table *table, const struct served_route *route,
+                          server_warn *warn, void *user)
+{
+    u32 idle = 0;
+    bool has_answered = false; /* one that always does */
+    for (u32 i = 0; i < route->plan->fallback_count; i++) {
+        const struct server_fallback *fallback = &route->plan->fallbacks[i];
+        const struct look look = {table, route, fallback, warn, user};
+        if (has_answered)
+            warn_of(&look, "can never answer: it stands behind a file, which always does");
+        if (has_answered || is_idle(&look))
+            idle |= 1u << i;
+        has_answered |= fallback->kind == CONFIG_FALLBACK_STATIC;
+    }
+    return idle;
 }

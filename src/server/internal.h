@@ -338,6 +338,11 @@ void server_breaker_tally(const struct breaker_view *view, u64 now, struct break
 void server_request_fail(struct server_request *r, const struct err *err,
                          const struct rt_trap *trap);
 
+/* Which fallbacks of a loaded route can never answer, a bit for each; warn hears why, and of those
+ * that cannot answer for some of its functions. */
+u32 server_fallbacks_idle(const struct endpoint_table *table, const struct served_route *route,
+                          server_warn *warn, void *user);
+
 /* ---- stale.c ---- */
 
 struct stale_store;

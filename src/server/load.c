@@ -156,7 +156,8 @@ static struct scoreboard *make_board(const struct server_plan *plan, struct err 
     return board;
 }
 
-bool server_plan_check(const struct server_plan *plan, bool *are_programs, struct err *err)
+bool server_plan_check(const struct server_plan *plan, u32 *idle, server_warn *warn, void *user,
+                       struct err *err)
 {
     const struct rt_options engine = {0};
     struct server_worker_config config = {
@@ -173,7 +174,7 @@ bool server_plan_check(const struct server_plan *plan, bool *are_programs, struc
         ok = server_load(w, err);
     }
     for (u32 i = 0; ok && i < plan->route_count; i++)
-        are_programs[plan->routes[i].module] = w->table.routes[i].module->program != NULL;
+        idle[i] = server_fallbacks_idle(&w->table, &w->table.routes[i], warn, user);
     server_unload(w);
     sched_destroy(&w->sched);
     loop_destroy(&w->loop);

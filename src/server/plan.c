@@ -4,11 +4,19 @@
 #include "base/file.h"
 #include "base/reader.h"
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #define FILE_BYTES_MAX (256 * MIB)
+
+void server_warn_print(void *user, const char *at, const char *code, const char *text)
+{
+    (void)user;
+    (void)code;
+    fprintf(stderr, "weir: warning: %s%s%s\n", at == NULL ? "" : at, at == NULL ? "" : ": ", text);
+}
 
 int server_dir_open(const struct server_dir *dir, struct err *err)
 {

@@ -64,6 +64,13 @@ struct server_plan {
     struct digest mac_key; /* of the artifacts */
 };
 
+/* Hears of what can be served, but hardly as it was meant. at: as that of a config_text; code:
+ * stable, for programs; text: a plain line. All are borrowed. */
+typedef void server_warn(void *user, const char *at, const char *code, const char *text);
+
+/* The one that prints "weir: warning: AT: TEXT" to standard error. user: NULL. */
+server_warn server_warn_print;
+
 /* Opens the folder HOST. returns owned: a descriptor, or -1. errors: ERR_SYSTEM. */
 int server_dir_open(const struct server_dir *dir, struct err *err);
 

@@ -228,6 +228,8 @@ static bool start(struct worker *w, struct err *err)
     if (!server_load(w, err) || !open_dirs(w, err))
         return false;
     make_index(w);
+    for (u32 i = 0; i < w->table.route_count && w->config->announce != NULL; i++)
+        (void)server_fallbacks_idle(&w->table, &w->table.routes[i], server_warn_print, NULL);
     w->stale = server_stale_create((size_t)w->limits->stale_bytes);
     draw_id_start(w);
     if (w->plan->log_format != SERVER_LOG_NONE && w->config->log_fd >= 0)

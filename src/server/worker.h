@@ -36,7 +36,7 @@ MUST_CHECK bool server_worker_run(const struct server_worker_config *config, str
 int server_worker_main(int argc, char **argv);
 
 /* Would a worker start with this plan? Loads its modules and makes its routes, and serves nothing.
- * are_programs: of every module of the plan that is not a version before, whether it is a program.
+ * idle: of every route a bit for each of its fallbacks that can never answer; warn hears why.
  * errors: those of server_worker_run. */
-MUST_CHECK bool server_plan_check(const struct server_plan *plan, bool *are_programs,
-                                  struct err *err);
+MUST_CHECK bool server_plan_check(const struct server_plan *plan, u32 *idle, server_warn *warn,
+                                  void *user, struct err *err);

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Routes of a weir.toml: their limits, and what answers when a call fails."""
+import re
 import time
 
 from harness import *  # pylint: disable=wildcard-import,unused-wildcard-import
@@ -171,6 +172,19 @@ class Functions(Configured):
         status, fallback, body = self.answer("/bad")
         self.assertEqual((status, fallback), (502, "built-in; reason=bad-result"))
         self.assertEqual(json.loads(body)["error"]["code"], "bad-result")
+
+    def test_what_can_never_answer_is_said_at_the_start_as_by_a_check(self):
+        done = subprocess.run([os.path.join(BIN, "weir"), "check", self.path("weir.toml")],
+                              check=True, capture_output=True, text=True, timeout=PATIENCE_S)
+        found = re.findall(r"^(\S+:\d+:\d+): warning: (.*never answer.*)$", done.stdout, re.M)
+        begins = ["the version before of module trap", "route spin-memory: the fallback previous",
+                  "route trap: the fallback route:calm", "route late: the fallback stale",
+                  "route bad: the fallback route:slow"]
+        self.assertEqual(len(found), len(begins))
+        for (_, text), begin in zip(found, begins):
+            self.assertTrue(text.startswith(begin + " "), text)
+        self.assertEqual([line for line in self.server.lines if "warning" in line],
+                         [f"weir: warning: {place}: {text}\n" for place, text in found])
 
     def test_paths_are_the_routes(self):
         listed = json.loads(self.server.request("GET", "/")[2])["endpoints"]

@@ -15,6 +15,30 @@ from harness import *  # pylint: disable=wildcard-import,unused-wildcard-import
 
 GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "messages.txt")
 
+IDLE = b"""
+[modules.add]
+path = "add.wasm"
+previous = "add.wasm"
+[modules.other]
+path = "signed.wasm"
+[modules.less]
+path = "less.wasm"
+previous = "divide.wasm"
+
+[routes.a]
+module = "add"
+fallback = ["stale", "route:less", "static:busy.json", "route:less"]
+[routes.b]
+module = "add"
+function = "add"
+fallback = ["route:f"]
+[routes.f]
+module = "less"
+function = "add"
+[routes.less]
+module = "less"
+fallback = ["previous", "route:b"]
+"""
 FILES = {
     "empty.wasm": b"",
     "text.wasm": b"this is no module",
@@ -47,6 +71,8 @@ FILES = {
     "meant.toml": b'[modules.add]\npath = "add.wasm"\n[routes.r]\nfunction = "ad"\n',
     "status.toml": b'[modules.add]\npath = "add.wasm"\n'
                    b'[routes.r]\nfallback = ["static:900:busy.json"]\n',
+    "idle.toml": IDLE,
+    "bare.toml": b'[modules.add]\npath = "add.wasm"\n',
     "file.toml": b'[modules.add]\npath = "add.wasm"\n'
                  b'[routes.r]\nfallback = ["static:none.json"]\n',
 }
@@ -54,6 +80,8 @@ FILES = {
 MODULES = {
     "add": '(module (func (export "add") (param $a i32) (param $b i32) (result i32)'
            ' (i32.add (local.get $a) (local.get $b))))',
+    "less": '(module (func (export "add") (param $a i32) (result i32) (local.get $a))'
+            ' (func (export "divide") (param i32 i32)) (func (export "none")))',
     "badtype": '(module (func $wrong (result i32) (i64.const 1)))',
     "needs": '(module (import "env" "log" (func $log (param i32)))'
               ' (import "other" "memory" (memory 1))'

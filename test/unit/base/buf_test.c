@@ -86,12 +86,34 @@ static void another_limit_counts(void **state)
     buf_fini(&buf);
 }
 
+static void items_of_a_list(void **state)
+{
+    (void)state;
+    static const struct {
+        u32 count;
+        const char *says;
+    } cases[] = {{0, ""},
+                 {1, "a"},
+                 {3, "a, b, c"},
+                 {8, "a, b, c, d, e, f, g, h"},
+                 {10, "a, b, c, d, e, f, g, h and 2 more"}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct buf buf;
+        buf_init(&buf, 100);
+        for (u32 k = 0; k < cases[i].count; k++)
+            buf_add_item(&buf, k, &"abcdefghij"[k], 1);
+        buf_end_items(&buf, cases[i].count);
+        assert_int_equal(buf.len, strlen(cases[i].says));
+        assert_memory_equal(buf.bytes, cases[i].says, buf.len);
+        buf_fini(&buf);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers),
-        cmocka_unit_test(json_strings),
-        cmocka_unit_test(the_limit_latches),
+        cmocka_unit_test(items_of_a_list),      cmocka_unit_test(numbers),
+        cmocka_unit_test(json_strings),         cmocka_unit_test(the_limit_latches),
         cmocka_unit_test(another_limit_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
