@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Routes of a weir.toml: their limits, and what answers when a call fails."""
 import re
+import shutil
 import time
 
 from harness import *  # pylint: disable=wildcard-import,unused-wildcard-import
@@ -301,6 +302,28 @@ class Programs(Configured):
         self.assertEqual(self.stale("/stale/vary", **{"Accept-Language": "fr"})[0], 502)
         self.assertEqual(self.stale("/stale/vary",
                                     **{"Accept-Language": "de", "X-Two": "1"})[0], 502)
+
+
+class Example(unittest.TestCase):
+    EXAMPLES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../examples")
+
+    def test_the_example_does_what_it_says(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "examples", "weir.toml")
+            shutil.copytree(self.EXAMPLES, os.path.dirname(path))
+            os.makedirs(os.path.join(folder, "build/release"))
+            os.symlink(os.path.abspath(GUESTS), os.path.join(folder, "build/release/guests"))
+            done = subprocess.run([os.path.join(BIN, "weir"), "check", path], check=False,
+                                  capture_output=True, text=True, timeout=PATIENCE_S)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+            self.assertNotIn("warning", done.stdout)
+            with open(path, encoding="ascii") as file:
+                calls = re.findall(r"curl http://127.0.0.1:8080(\S+) -d '(.*)'\n# +(.*)\n",
+                                   file.read())
+            self.assertEqual(len(calls), 3)
+            with Server(path, options=("--workers", "1")) as server:
+                for url, body, answer in calls:
+                    self.assertEqual(server.request("POST", url, body)[2].decode(), answer + "\n")
 
 
 if __name__ == "__main__":
