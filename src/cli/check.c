@@ -359,6 +359,37 @@ static void check_plan(struct check *check, const struct config *config, struct 
     proc_cache_close(&cache);
 }
 
+/* What weir serve would initialise a module within, or the version before it. */
+static struct config_limits limits_of(const struct config *config, u32 module, bool is_previous)
+{
+    struct config_limits limits = config->limits;
+    bool is_first = true;
+    for (u32 i = 0; i < config->route_count; i++) {
+        const struct config_route *route = &config->routes[i];
+        if (route->module != module ||
+            (is_previous && !config_route_has(route, CONFIG_FALLBACK_PREVIOUS)))
+            continue;
+        config_limits_join(&limits, &route->limits, is_first);
+        is_first = false;
+    }
+    return limits;
+}
+
+/* Returns how many errors a module and the version before it have. options: those of the check. */
+static u32 check_versions(struct check *check, struct cli_options *options,
+                          const struct config *config, u32 module)
+{
+    const struct config_module *from = &config->modules[module];
+    const char *const paths[] = {from->path.text, from->previous_path.text};
+    u32 errors = 0;
+    for (u32 i = 0; i < COUNT_OF(paths) && paths[i] != NULL; i++) {
+        options->limits = limits_of(config, module, i > 0);
+        check_module(check, paths[i], -1);
+        errors += check->errors;
+    }
+    return errors;
+}
+
 static void check_config(struct check *check, const char *path)
 {
     struct arena arena;
@@ -376,13 +407,8 @@ static void check_config(struct check *check, const char *path)
         return;
     }
     check->options = &options;
-    for (u32 i = 0; i < config.module_count; i++) {
-        check_module(check, config.modules[i].path.text, -1);
-        errors += check->errors;
-        if (config.modules[i].previous_path.text != NULL)
-            check_module(check, config.modules[i].previous_path.text, -1);
-        errors += check->errors;
-    }
+    for (u32 i = 0; i < config.module_count; i++)
+        errors += check_versions(check, &options, &config, i);
     begin(check, path);
     check_settings(check, &config, &arena);
     if (errors == 0 && check->errors == 0)

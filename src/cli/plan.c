@@ -100,14 +100,6 @@ bool cli_config_read(const struct cli_options *options, struct arena *arena, str
 
 /* ---- what is never served ---- */
 
-static bool has_fallback(const struct config_route *route, enum config_fallback_kind kind)
-{
-    for (u32 i = 0; i < route->fallback_count; i++)
-        if (route->fallbacks[i].kind == kind)
-            return true;
-    return false;
-}
-
 static void look_for_routes(const struct config *config, u32 module, bool *is_served,
                             bool *has_previous)
 {
@@ -116,7 +108,8 @@ static void look_for_routes(const struct config *config, u32 module, bool *is_se
     for (u32 i = 0; i < config->route_count; i++) {
         const struct config_route *route = &config->routes[i];
         *is_served |= route->module == module;
-        *has_previous |= route->module == module && has_fallback(route, CONFIG_FALLBACK_PREVIOUS);
+        *has_previous |=
+            route->module == module && config_route_has(route, CONFIG_FALLBACK_PREVIOUS);
     }
 }
 

@@ -29,6 +29,11 @@ MUST_CHECK bool config_limits_set(struct config_limits *limits, const char *opti
 /* Sets in `limits` what is not 0 in `given`. */
 void config_limits_override(struct config_limits *limits, const struct config_limits *given);
 
+/* Into the limits of what several routes use those of one more: the longest time, the least memory
+ * holds. */
+void config_limits_join(struct config_limits *limits, const struct config_limits *said,
+                        bool is_first);
+
 /* A text, and who said it. */
 struct config_text {
     const char *text; /* NULL: nobody */
@@ -83,6 +88,8 @@ struct config_route {
     struct config_fallback fallbacks[CONFIG_FALLBACKS_MAX];
     u32 fallback_count;
 };
+
+bool config_route_has(const struct config_route *route, enum config_fallback_kind kind);
 
 struct config {
     struct config_text name;

@@ -67,6 +67,23 @@ void config_limits_override(struct config_limits *limits, const struct config_li
     }
 }
 
+void config_limits_join(struct config_limits *limits, const struct config_limits *said,
+                        bool is_first)
+{
+    limits->cpu_ns = is_first ? said->cpu_ns : max_u64(limits->cpu_ns, said->cpu_ns);
+    limits->wall_ns = is_first ? said->wall_ns : max_u64(limits->wall_ns, said->wall_ns);
+    limits->memory_bytes =
+        is_first ? said->memory_bytes : min_u64(limits->memory_bytes, said->memory_bytes);
+}
+
+bool config_route_has(const struct config_route *route, enum config_fallback_kind kind)
+{
+    for (u32 i = 0; i < route->fallback_count; i++)
+        if (route->fallbacks[i].kind == kind)
+            return true;
+    return false;
+}
+
 bool config_fail_at(const char *at, struct err *err)
 {
     return at == NULL ? false : err_context(err, "%s", at);

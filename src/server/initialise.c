@@ -274,18 +274,13 @@ static bool run(struct round *r, u32 *next, struct err *err)
 /* What holds for a module: the longest time of its routes, the least memory. */
 static void set_limits(struct server_route *route, const struct server_plan *plan, u32 module)
 {
-    struct config_limits *limits = &route->limits;
     bool is_first = true;
     *route = (struct server_route){.name = "", .path = "/", .previous = SERVER_NO_MODULE};
-    *limits = plan->limits;
+    route->limits = plan->limits;
     for (u32 i = 0; i < plan->route_count; i++) {
-        const struct config_limits *said = &plan->routes[i].limits;
         if (plan->routes[i].module != module && plan->routes[i].previous != module)
             continue;
-        limits->cpu_ns = is_first ? said->cpu_ns : max_u64(limits->cpu_ns, said->cpu_ns);
-        limits->wall_ns = is_first ? said->wall_ns : max_u64(limits->wall_ns, said->wall_ns);
-        limits->memory_bytes =
-            is_first ? said->memory_bytes : min_u64(limits->memory_bytes, said->memory_bytes);
+        config_limits_join(&route->limits, &plan->routes[i].limits, is_first);
         is_first = false;
     }
 }

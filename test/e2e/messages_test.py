@@ -73,6 +73,10 @@ FILES = {
                    b'[routes.r]\nfallback = ["static:900:busy.json"]\n',
     "idle.toml": IDLE,
     "bare.toml": b'[modules.add]\npath = "add.wasm"\n',
+    "large.toml": b'memory = "512 MiB"\n[modules.large]\npath = "large.wasm"\n'
+                  b'[routes.large]\nfallback = ["static:busy.json"]\n',
+    "endless.toml": b'[modules.endless]\npath = "endless.wasm"\n'
+                    b'[routes.endless]\ncpu = "50 ms"\nfallback = ["static:busy.json"]\n',
     "file.toml": b'[modules.add]\npath = "add.wasm"\n'
                  b'[routes.r]\nfallback = ["static:none.json"]\n',
 }
