@@ -107,6 +107,46 @@ static void a_whole_file(void **state)
     file_remove(&f);
 }
 
+/* What is only found out later is told with its place too. */
+static void texts_know_their_places(void **state)
+{
+    (void)state;
+    struct file f;
+    struct config c;
+    struct err err = {0};
+    file_write(&f, whole, sizeof whole - 1);
+    assert_true(config_read(&c, f.path, &nothing_given, &f.arena, &err));
+    const struct config_route *vec = &c.routes[0], *slow = &c.routes[1];
+    const struct {
+        const char *at, *place; /* behind the path of the file; NULL: none */
+    } cases[] = {
+        {c.address.at, ":2:10"},
+        {c.log_path.at, ":5:12"},
+        {c.snapshot.at, NULL},
+        {c.control.at, NULL},
+        {c.dirs.items[1].at, ":6:24"},
+        {c.modules[0].at, ":11:10"},
+        {c.modules[0].previous_path.at, ":13:12"},
+        {vec->at, ":16:9"},
+        {vec->fallbacks[0].at, ":18:13"},
+        {vec->fallbacks[4].at, ":18:67"},
+        {slow->function.at, ":22:12"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char want[128];
+        snprintf(want, sizeof want, "%s%s", f.path, cases[i].place == NULL ? "" : cases[i].place);
+        assert_int_equal(cases[i].at == NULL, cases[i].place == NULL);
+        if (cases[i].at != NULL)
+            assert_string_equal(cases[i].at, want);
+    }
+    assert_string_equal(c.address.key, "listen");
+    assert_string_equal(c.dirs.items[1].key, "dirs");
+    assert_string_equal(c.snapshot.key, "--snapshot");
+    config_fail_at(c.snapshot.at, &err); /* puts nothing in front */
+    assert_string_equal(err.text, "");
+    file_remove(&f);
+}
+
 #define M "[modules.m]\npath = \"m.wasm\"\n"
 
 static const struct {
@@ -290,9 +330,13 @@ static void examples_are_right(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_whole_file),           cmocka_unit_test(what_is_wrong_is_said_where),
-        cmocka_unit_test(damaged_files),          cmocka_unit_test(deep_and_large_files),
-        cmocka_unit_test(every_key_is_described), cmocka_unit_test(examples_are_right),
+        cmocka_unit_test(a_whole_file),
+        cmocka_unit_test(what_is_wrong_is_said_where),
+        cmocka_unit_test(damaged_files),
+        cmocka_unit_test(deep_and_large_files),
+        cmocka_unit_test(every_key_is_described),
+        cmocka_unit_test(examples_are_right),
+        cmocka_unit_test(texts_know_their_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
