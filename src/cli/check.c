@@ -257,7 +257,7 @@ static void add_limits(u64 limits, struct buf *out)
 }
 
 /* One line for all routes that lack an answer for the same limits as this one; they are told by
- * it. at: of this one. */
+ * it. at: of this one, NULL without routes. */
 static void warn_of_limits(struct check *check, const struct server_plan *plan, u64 *limits,
                            u32 first, const char *at)
 {
@@ -277,10 +277,12 @@ static void warn_of_limits(struct check *check, const struct server_plan *plan, 
     buf_add_format(&text, "route%s %.*s: when ", count == 1 ? "" : "s", (int)names.len,
                    names.bytes);
     add_limits(wanted, &text);
-    buf_add_format(&text,
-                   " is reached, only the built-in error answers; fallback = [\"static:FILE\"] in "
-                   "[routes.%s] would",
-                   plan->routes[first].name);
+    buf_add_text(&text, " is reached, only the built-in error answers; ");
+    if (at != NULL)
+        buf_add_format(&text, "fallback = [\"static:FILE\"] in [routes.%s] would",
+                       plan->routes[first].name);
+    else
+        buf_add_text(&text, "a route with fallback = [\"static:FILE\"] would");
     buf_add_byte(&text, 0);
     if (buf_ok(&text))
         hear_warning(check, at, "no-fallback", (const char *)text.bytes);
@@ -318,8 +320,9 @@ static void check_dirs(struct check *check, const struct server_grants *grants)
     }
 }
 
-/* What a server makes or opens when it starts, and nothing of it. */
-static void check_settings(struct check *check, const struct config *config, struct arena *arena)
+/* What a server makes or opens when it starts, and nothing of it. False: no plan can be made of
+ * them either. */
+static bool check_settings(struct check *check, const struct config *config, struct arena *arena)
 {
     struct server_grants grants = {0};
     enum server_log_format log = SERVER_LOG_NONE;
@@ -327,15 +330,16 @@ static void check_settings(struct check *check, const struct config *config, str
     const struct config_text *control = &config->control;
     bool has_control = control->text != NULL && strcmp(control->text, SERVER_CONTROL_NONE) != 0;
     add_result(check, server_listener_check(&config->address, &err), &err);
-    add_result(check, server_log_format_read(&config->log, &log, &err), &err);
+    bool has_format = server_log_format_read(&config->log, &log, &err);
+    add_result(check, has_format, &err);
     if (log != SERVER_LOG_NONE && config->log_path.text != NULL)
         add_result(check, server_log_check(&config->log_path, &err), &err);
     if (has_control)
         add_result(check, server_control_check(control, &err), &err);
     bool has_grants = cli_grants_read(check->options, config, arena, &grants, &err);
     add_result(check, has_grants, &err);
-    if (has_grants)
-        check_dirs(check, &grants);
+    check_dirs(check, &grants);
+    return has_format && has_grants;
 }
 
 /* Whatever a worker would find wrong when it starts. */
@@ -410,8 +414,8 @@ static void check_config(struct check *check, const char *path)
     for (u32 i = 0; i < config.module_count; i++)
         errors += check_versions(check, &options, &config, i);
     begin(check, path);
-    check_settings(check, &config, &arena);
-    if (errors == 0 && check->errors == 0)
+    bool has_plan = check_settings(check, &config, &arena);
+    if (errors == 0 && has_plan)
         check_plan(check, &config, &arena);
     if (errors == 0 && check->errors == 0)
         add_finding(check, "ok", "ok", ERR_NO_AT, "it can be served");

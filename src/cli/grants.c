@@ -48,7 +48,7 @@ bool cli_grants_read(const struct cli_options *options, const struct config *con
     struct server_dir *dirs = arena_array(arena, struct server_dir, dir_count + 1);
     const char **env = (const char **)arena_array(arena, const char *, env_count + 1);
     CHECK(dirs != NULL && env != NULL);
-    *out = (struct server_grants){.dirs = dirs, .env = env, .dir_count = dir_count};
+    *out = (struct server_grants){.dirs = dirs, .env = env};
     for (u32 i = 0; i < dir_count; i++) {
         struct config_text said = {.key = "--dir"};
         if (i < own_dirs->count)
@@ -57,6 +57,7 @@ bool cli_grants_read(const struct cli_options *options, const struct config *con
             said.text = options->dirs.items[i - own_dirs->count];
         if (!read_dir(&said, arena, &dirs[i], err))
             return false;
+        out->dir_count++;
     }
     for (u32 i = 0; i < own_env->count; i++)
         env[out->env_count++] = own_env->items[i].text;

@@ -133,7 +133,9 @@ static bool read_dirs(struct reading *r, const struct toml_entry *at, struct con
     if (!read_texts(r, at, out))
         return false;
     for (u32 i = 0; i < out->count; i++) {
-        const char *text = out->items[i].text, *both = resolve(r, text);
+        const char *text = out->items[i].text;
+        bool has_host = strncmp(text, "::", 2) != 0; /* without one it is refused, not the folder */
+        const char *both = has_host ? resolve(r, text) : text;
         if (strstr(text, "::") == NULL) {
             size_t len = strlen(both) + strlen(text) + 3;
             char *pair = arena_alloc(r->arena, len);
@@ -316,13 +318,11 @@ static bool find_module(struct reading *r, const struct toml_entry *section, con
     const char *name = named != NULL ? named : section->key;
     struct text_guess guess = guess_at(name);
     char meant[TEXT_GUESS_BYTES];
-    for (u32 i = 0; i < config->module_count; i++) {
+    for (u32 i = 0; i < config->module_count; i++)
         if (strcmp(config->modules[i].name, name) == 0) {
             *out = i;
             return true;
         }
-        consider(&guess, config->modules[i].name);
-    }
     if (named == NULL && config->module_count == 1) {
         *out = 0;
         return true;
@@ -330,6 +330,8 @@ static bool find_module(struct reading *r, const struct toml_entry *section, con
     if (named == NULL)
         return fail(r, at->line, at->column, "route %s must say its module: module = \"%s\"",
                     section->key, config->modules[0].name);
+    for (u32 i = 0; i < config->module_count; i++)
+        consider(&guess, config->modules[i].name);
     text_guess_write(&guess, meant);
     return fail(r, at->line, at->column, "there is no module \"%.60s\"%s", name, meant);
 }
@@ -397,25 +399,26 @@ static bool read_other_route(struct reading *r, const struct toml_value *table, 
     struct text_guess guess = guess_at(name);
     char meant[TEXT_GUESS_BYTES];
     out->kind = CONFIG_FALLBACK_ROUTE;
-    for (out->route = 0; out->route < table->count; out->route++) {
-        const char *other = table->entries[out->route].key;
-        if (strcmp(other, name) == 0)
+    for (out->route = 0; out->route < table->count; out->route++)
+        if (strcmp(table->entries[out->route].key, name) == 0)
             return strcmp(name, own) != 0 ||
                    fail(r, at->line, at->column, "route %s cannot be its own fallback", name);
-        if (strcmp(other, own) != 0)
-            consider(&guess, other);
-    }
+    for (u32 i = 0; i < table->count; i++)
+        if (strcmp(table->entries[i].key, own) != 0)
+            consider(&guess, table->entries[i].key);
     text_guess_write(&guess, meant);
     return fail(r, at->line, at->column, "there is no route \"%.60s\"%s", name, meant);
 }
 
-/* The kind stands before a colon, where there is one. */
+/* The kind stands before a colon, where there is one; it may be what is behind it that is wrong. */
 static bool refuse_fallback(struct reading *r, const struct toml_value *at)
 {
     struct text_guess guess = {.word = at->text, .len = strcspn(at->text, ":")};
     char meant[TEXT_GUESS_BYTES];
     for (u32 i = 0; i < CONFIG_FALLBACK_KINDS; i++)
         consider(&guess, config_fallback_text((enum config_fallback_kind)i));
+    if (guess.known != NULL && strncmp(guess.known, guess.word, guess.known_len) == 0)
+        guess.known = NULL;
     text_guess_write(&guess, meant);
     return fail(r, at->line, at->column,
                 "a fallback is previous, route:NAME, stale, static:FILE or static:STATUS:FILE, not "

@@ -18,7 +18,7 @@ static const u64 level_ends_ns[] = {
 #define POLL_NS       ((u64)100000)             /* see sched_turn */
 #define POLL_ALL_NS   ((u64)1000000)            /* see dispatch */
 #define EXACT_FROM_NS level_ends_ns[SCHED_1_MS] /* see slice_run */
-#define SLICE_MAX_NS  ((u64)8000000)            /* see slice_used_ns */
+#define SLICE_MAX_NS  ((u64)8000000)            /* see is_exact */
 
 enum task_state { TASK_QUEUED, TASK_RUNNING, TASK_SUSPENDED, TASK_ENDED };
 

@@ -3,8 +3,9 @@
  *
  * The slow one counts the thread's own processor time: it fires in a tick that the kernel has
  * anyway, which is too coarse for sharing but costs next to nothing, and never when the worker is
- * idle. While somebody overstays the fast one runs instead, an interrupt of its own each time.
- * Nothing is armed per request.
+ * idle. (A period below the default is kept to the letter, by a clock that never rests.) While
+ * somebody overstays the fast one runs instead, an interrupt of its own each time. Nothing is armed
+ * per request.
  */
 #include "base/check.h"
 #include "base/file.h"

@@ -134,8 +134,10 @@ static bool look(const struct sockaddr_un *address, bool *is_there, struct err *
 static bool make_room(const struct sockaddr_un *address, struct err *err)
 {
     bool is_there;
-    if (!look(address, &is_there, err) || !is_there)
-        return err->code == ERR_NONE;
+    if (!look(address, &is_there, err))
+        return false;
+    if (!is_there)
+        return true;
     int fd = try_connect(address);
     if (fd >= 0 || errno == EAGAIN) {
         fd_close(&fd);

@@ -8,12 +8,13 @@
 #define NEAREST_CHECKS_MAX 100 /* endpoints compared for them */
 #define CUTS_MAX           64
 #define RECENTS            64 /* a power of two */
+#define RECENT_BYTES       39 /* of a path; longer ones are not remembered */
 
 /* A path as it came, and what it belongs to: most requests are for a few paths. */
 struct recent_match {
     struct server_match match;
     u8 len; /* 0: none yet */
-    char path[39];
+    char path[RECENT_BYTES];
 };
 
 static bool is_hidden(struct rt_text name)
@@ -289,9 +290,9 @@ static bool look_up(const struct endpoint_table *table, struct http_text path,
 bool server_endpoint_find(const struct endpoint_table *table, struct http_text path,
                           struct server_match *out)
 {
-    struct recent_match *recent = &table->recents[text_hash(path.bytes, path.len) % RECENTS];
-    if (path.len == 0 || path.len > sizeof recent->path)
+    if (path.len == 0 || path.len > RECENT_BYTES)
         return look_up(table, path, out);
+    struct recent_match *recent = &table->recents[text_hash(path.bytes, path.len) % RECENTS];
     if (recent->len == path.len && memcmp(recent->path, path.bytes, path.len) == 0) {
         *out = recent->match;
         return true;

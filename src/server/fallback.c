@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #define WARNING_BYTES (16 * KIB) /* some names of functions */
+#define LOOKS_MAX 10000000 /* functions of a route times those of another, compared at a start */
 
 static bool may_call_again(const struct server_request *r, u64 now)
 {
@@ -155,7 +156,7 @@ static bool may_take_the_same(const struct typed_func *a, const struct typed_fun
 }
 
 /* The functions of a route that another route or version has no answer for. Returns whether these
- * are all. */
+ * are all. Too many to be looked at while a server starts are not told. */
 static bool is_idle_call(const struct look *look)
 {
     const struct served_route *route = look->route;
@@ -165,6 +166,8 @@ static bool is_idle_call(const struct look *look)
     const struct served_module *module = other->versions[is_route ? 0 : 1].module;
     u32 count = 0;
     struct buf text;
+    if ((u64)route->endpoint_count * module->typed.count > LOOKS_MAX)
+        return false;
     buf_init(&text, WARNING_BYTES / 2);
     buf_add_text(&text, "can never answer for ");
     for (u32 i = 0; i < route->endpoint_count; i++) {

@@ -118,7 +118,7 @@ struct server_match {
 };
 
 /* Finds what a path as it came belongs to: of the routes whose path it begins with, the longest one
- * that serves the rest. */
+ * that serves the rest. Remembers it: the table is one thread's. */
 bool server_endpoint_find(const struct endpoint_table *table, struct http_text path,
                           struct server_match *out);
 
@@ -420,8 +420,8 @@ bool server_command_is_committed(const struct server_command *command);    /* so
 void server_command_body_came(struct server_command *command, bool has_ended);
 void server_command_room_made(struct server_command *command);
 
-/* The run has ended, err says how (ERR_NONE: well). Where what it said is no response, or is why it
- * ended, err says that instead. Nothing leaves yet.
+/* The run has ended, err says how (ERR_NONE: well). If its output is no response, err becomes that
+ * error. Nothing leaves yet.
  * errors: ERR_RESPONSE. */
 void server_command_judge(struct server_command *command, struct err *err);
 

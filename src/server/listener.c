@@ -52,22 +52,24 @@ bool server_listener_check(const struct config_text *address, struct err *err)
     return true;
 }
 
-static bool listen_at(const char *address, const struct addrinfo *at, int *out, struct err *err)
+static bool listen_at(const struct config_text *address, const struct addrinfo *at, int *out,
+                      struct err *err)
 {
     int one = 1;
     int fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        return err_sys(err, "cannot make a socket for %s", address);
+        return err_sys(err, "cannot make a socket for %s", address->text);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0) {
         *out = fd;
         return true;
     }
-    const char *advice = errno == EADDRINUSE ? "choose another port with --addr"
-                         : errno == EACCES   ? "ports below 1024 need more rights"
-                                             : "is it an address of this machine?";
-    err_set(err, ERR_SYSTEM, ERR_NO_AT, "cannot listen on %s: %s; %s", address, strerror(errno),
-            advice);
+    int why = errno;
+    const char *advice = why == EADDRINUSE ? "choose another port with "
+                         : why == EACCES   ? "ports below 1024 need more rights"
+                                           : "is it an address of this machine?";
+    err_set(err, ERR_SYSTEM, ERR_NO_AT, "cannot listen on %s: %s; %s%s", address->text,
+            strerror(why), advice, why == EADDRINUSE ? address->key : "");
     fd_close(&fd);
     return false;
 }
@@ -100,7 +102,7 @@ bool server_listener_open(const struct config_text *address, int *out, char url[
         return false;
     if (fd < 0) {
         struct addrinfo *found = NULL;
-        bool ok = resolve(address, &found, err) && listen_at(address->text, found, &fd, err);
+        bool ok = resolve(address, &found, err) && listen_at(address, found, &fd, err);
         if (found != NULL)
             freeaddrinfo(found);
         if (!ok)

@@ -68,6 +68,10 @@ FILES = {
                   b'[modules.add]\npath = "add.wasm"\n',
     "key.toml": b'wal = "1 s"\n[modules.add]\npath = "add.wasm"\n',
     "function.toml": b'[modules.add]\npath = "add.wasm"\n[routes.r]\nfunction = "sub"\n',
+    "both.toml": b'log-file = "none/log"\n[modules.add]\npath = "add.wasm"\n'
+                 b'[routes.r]\nfunction = "ad"\n',
+    "kind.toml": b'[modules.add]\npath = "add.wasm"\n[routes.r]\nfallback = ["static:"]\n',
+    "hostless.toml": b'dirs = ["::/y"]\n[modules.add]\npath = "add.wasm"\n',
     "meant.toml": b'[modules.add]\npath = "add.wasm"\n[routes.r]\nfunction = "ad"\n',
     "status.toml": b'[modules.add]\npath = "add.wasm"\n'
                    b'[routes.r]\nfallback = ["static:900:busy.json"]\n',
