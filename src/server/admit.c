@@ -22,7 +22,7 @@
 #define WINDOW        4               /* calls at a time that have never run */
 #define SHORT_NS      ((u64)1000000)  /* calls that are done before they are preempted */
 #define STANDING_NS   ((u64)50000000) /* a queue that lasts so long is no burst */
-#define WAIT_CALLS    6               /* what it may cost then: so many calls' time, */
+#define WAIT_CALLS    5               /* what it may cost then: so many calls' time, */
 #define WAIT_MIN_NS   ((u64)5000000)  /* and at least this, */
 #define WAIT_PACED_NS ((u64)50000000) /* or this, for a client that paces itself */
 #define FLOOD_NS      ((u64)50000000) /* a window in which at least */
