@@ -14,7 +14,7 @@
  *           Once in 20 ms the one that has waited longest, so that nothing starves.
  * Slices:   a tick in 2 ms of the thread's processor time, or the kernel's own where that is longer
  *           (4 ms if HZ is 250). A task found running by two ticks is preempted, and there is one
- *           in 1 ms until nobody overstays. No tick while idle.
+ *           in 1 ms until nobody has overstayed for 8 of them. No tick while idle.
  * Threads:  one. Lifetime: the scheduler outlives its tasks; engine and loop outlive it.
  */
 #pragma once

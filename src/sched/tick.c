@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define CALM_TICKS 2u /* so many ticks without an overstayer end the fast period */
+#define CALM_TICKS 8u /* so many ticks in a row without an overstayer end the fast period */
 
 /* Async-signal-safe. 0: stops it. */
 static void set_period(timer_t timer, u64 period_ns)
@@ -79,19 +79,24 @@ static bool has_run(const struct sched_tick *tick, u64 cpu_ns)
     return cpu_ns - tick->cpu_ns >= tick->period_ns / 4;
 }
 
+/* Nobody has overstayed: a new slice runs, or none does. */
+static void calm_down(struct sched_tick *tick, u64 cpu_ns)
+{
+    bool is_over = ++tick->calm >= CALM_TICKS;
+    if (tick->in_slice || is_over) {
+        tick->seen = tick->slice;
+        tick->cpu_ns = cpu_ns;
+    }
+    if (is_over)
+        set_fast(tick, false);
+}
+
 bool sched_tick_fire(void *arg)
 {
     struct sched_tick *tick = arg;
     u64 cpu_ns = clock_thread_cpu_ns();
-    if (tick->seen != tick->slice) {
-        tick->seen = tick->slice;
-        tick->cpu_ns = cpu_ns;
-        if (++tick->calm >= CALM_TICKS)
-            set_fast(tick, false);
-        return false;
-    }
-    if (!tick->in_slice) {
-        set_fast(tick, false);
+    if (!tick->in_slice || tick->seen != tick->slice) {
+        calm_down(tick, cpu_ns);
         return false;
     }
     if (!has_run(tick, cpu_ns))

@@ -68,12 +68,24 @@ static void who_has_not_run_is_left_alone(void **state)
     run(steps, COUNT_OF(steps));
 }
 
+/* One that comes between two slices finds nobody, and takes nothing from the next one. */
+static void a_tick_between_slices_changes_nothing(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {
+        {'s', false, false}, {'-', true, true},  {'e', false, true},
+        {'s', true, true},   {'e', false, true}, {'-', false, true},
+    };
+    run(steps, COUNT_OF(steps));
+}
+
 static void calm_brings_the_slow_tick_back(void **state)
 {
     (void)state;
     static const struct step steps[] = {
-        {'s', false, false}, {'-', true, true},   {'e', false, true},
-        {'q', false, false}, {'-', false, false},
+        {'s', false, false}, {'-', true, true},   {'e', false, true}, {'q', false, true},
+        {'-', false, true},  {'q', false, true},  {'-', false, true}, {'-', false, true},
+        {'q', false, true},  {'s', false, false}, {'-', true, true}, /* with two slow ticks */
     };
     run(steps, COUNT_OF(steps));
 }
@@ -84,6 +96,7 @@ int main(void)
         cmocka_unit_test(short_slices_are_left_alone),
         cmocka_unit_test(an_overstayer_is_preempted_and_found_faster_again),
         cmocka_unit_test(who_has_not_run_is_left_alone),
+        cmocka_unit_test(a_tick_between_slices_changes_nothing),
         cmocka_unit_test(calm_brings_the_slow_tick_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
