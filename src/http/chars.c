@@ -54,11 +54,11 @@ static u64 lower_8(u64 bytes)
     return bytes | ((from_a ^ above_z) & ~bytes & 0x80 * each) >> 2;
 }
 
-bool http_text_is(struct http_text text, const char *name)
+bool http_text_equals(struct http_text text, const char *name, size_t len)
 {
-    size_t at = 0, len = text.len;
-    if (len == 0 || http_lower((u8)text.bytes[0]) != (u8)name[0] || strlen(name) != len)
-        return false; /* by its first letter, nearly always */
+    size_t at = 0;
+    if (text.len != len)
+        return false;
     while (len - at >= 8) {
         if (lower_8(load_8(text.bytes + at)) != load_8(name + at))
             return false;

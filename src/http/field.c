@@ -146,7 +146,7 @@ static bool note_field(struct http_parser *p, struct http_text name, struct http
                        struct err *err)
 {
     for (size_t i = 0; i < COUNT_OF(known); i++) {
-        if (name.len != known[i].name_len || !http_text_is(name, known[i].name))
+        if (!http_text_equals(name, known[i].name, known[i].name_len))
             continue;
         if (p->request.known[i] == 0)
             p->request.known[i] = (u8)p->request.field_count;

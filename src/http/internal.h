@@ -3,6 +3,7 @@
  */
 #pragma once
 #include "http/http.h"
+#include <string.h>
 
 enum http_set {
     HTTP_SET_T = 1,
@@ -40,8 +41,12 @@ struct http_text http_text_trim(const char *from, const char *to);
 /* All of text as a decimal number. False: it is none, or too large. */
 MUST_CHECK bool http_number_read(struct http_text text, u64 *out);
 
-/* Compares without regard to case; name is lower case. */
-bool http_text_is(struct http_text text, const char *name);
+/* Is it the name, which is in lower case, without regard to case? */
+bool http_text_equals(struct http_text text, const char *name, size_t name_len);
+static inline bool http_text_is(struct http_text text, const char *name)
+{
+    return http_text_equals(text, name, strlen(name));
+}
 
 /* Takes the next member off a comma-separated list, without whitespace around it; an empty member
  * has length 0. False at the end of the list. spec: RFC 9110 section 5.6.1 */

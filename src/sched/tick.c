@@ -72,8 +72,7 @@ static void set_fast(struct sched_tick *tick, bool is_fast)
     set_period(tick->fast, is_fast ? tick->period_ns / 2 : 0);
 }
 
-/* The fast one ticks while somebody else has the processor: only who had it itself has overstayed.
- */
+/* The fast one ticks while another process has the processor: only who had it has overstayed. */
 static bool has_run(const struct sched_tick *tick, u64 cpu_ns)
 {
     return cpu_ns - tick->cpu_ns >= tick->period_ns / 4;
