@@ -1,10 +1,12 @@
 /*
  * bench/bench_runtime.c -- what the runtime's own steps cost, one line each: "name value unit".
  * `bench_runtime tick`: only what a guest loses to the scheduler's tick.
+ * `bench_runtime calls CALLS.wasm`: only a host call of bench/guests/calls.c, as weirc compiles it.
  *
- * The guest is the hand-made code file of the runtime's tests, so no compiler is needed. Every
- * figure is the median of rounds.
+ * The guest of the others is the hand-made code file of the runtime's tests. Every figure is the
+ * median of rounds.
  */
+#include "proc/compile.h"
 #include "runtime/runtime.h"
 #include "sched/sched.h"
 #include "test/unit/runtime/guest.h"
@@ -23,6 +25,7 @@ struct bench {
     struct loop *loop;
     struct sched *sched;
     u32 dirty_pages; /* of take_reset */
+    u32 calls_func;  /* of host_calls */
 };
 
 static u32 host_next(struct rt_instance *instance, u32 a, u32 b)
@@ -94,6 +97,7 @@ static void begin(struct bench *b, const char *import, u32 how)
     if (how == FROM_SNAPSHOT)
         use_snapshot(b);
     must(rt_pool_create(&b->pool, b->module, 0, &err), &err);
+    b->calls_func = GUEST_HOST_LOOP;
 }
 
 static void end(struct bench *b)
@@ -178,7 +182,18 @@ static u32 calls(struct bench *b, u32 count)
 
 static u32 host_calls(struct bench *b, u32 count)
 {
-    return run_to_end(b, GUEST_HOST_LOOP, count, 1);
+    return run_to_end(b, b->calls_func, count, 1);
+}
+
+/* What host_calls is compared with: the same function, called through a pointer by C. */
+static u32 c_calls(struct bench *b, u32 count)
+{
+    u32 (*volatile next)(struct rt_instance *, u32, u32) = host_next;
+    u32 sum = 1;
+    (void)b;
+    for (u32 i = 0; i < count; i++)
+        sum = next(NULL, 1, sum);
+    return sum;
 }
 
 static u32 suspensions(struct bench *b, u32 count)
@@ -355,9 +370,38 @@ static void tick(void)
     end(&b);
 }
 
+/* Host calls of compiled code and C's by turns, so that a busy machine slows both alike. */
+static void compiled_calls(const char *wasm)
+{
+    const struct proc_compile_options best = {.tier = PROC_TIER_BEST};
+    struct bench b = {0};
+    struct err err = {0};
+    struct proc_cache cache;
+    struct proc_artifact artifact;
+    must(proc_cache_open_temporary(&cache, &err), &err);
+    must(proc_compile_file(&cache, wasm, &best, NULL, NULL, &artifact, &err), &err);
+    must(rt_engine_create(&b.engine, NULL, &err), &err);
+    rt_engine_add_host(b.engine, hosts, COUNT_OF(hosts));
+    must(rt_module_load(&b.module, b.engine, artifact.code_path, artifact.module_path,
+                        &cache.mac_key, &err),
+         &err);
+    must(rt_pool_create(&b.pool, b.module, 0, &err), &err);
+    b.calls_func = rt_module_export_find(b.module, "calls", strlen("calls"))->index;
+    printf("call_through_a_pointer_in_C %.2f ns\n", measure(c_calls, &b, 5000000));
+    printf("host_call %.2f ns\n", measure(host_calls, &b, 5000000));
+    rt_pool_destroy(&b.pool);
+    rt_module_release(&b.module);
+    rt_engine_destroy(&b.engine);
+    proc_cache_close(&cache);
+}
+
 int main(int argc, char **argv)
 {
     struct bench b;
+    if (argc == 3 && strcmp(argv[1], "calls") == 0) {
+        compiled_calls(argv[2]);
+        return 0;
+    }
     if (argc == 2 && strcmp(argv[1], "tick") == 0) {
         tick();
         return 0;
@@ -375,7 +419,6 @@ int main(int argc, char **argv)
     }
     begin(&b, "next", 0);
     printf("call_on_fiber %.1f ns\n", measure(calls, &b, 100000));
-    printf("host_call %.2f ns\n", measure(host_calls, &b, 5000000));
     printf("task_with_fresh_instance %.2f us\n", measure(tasks, &b, 5000) / 1000);
     rt_engine_on_tick(b.engine, always, NULL);
     printf("forced_switch_with_signal %.2f us\n", measure(forced_switches, &b, 5000) / 1000);

@@ -5,13 +5,17 @@ import os
 import sys
 
 from common import BIN, call, machine, median, publish, table
+from rivals import build_guest
+
+PROGRAM = os.path.join(BIN, "bench_runtime")
 
 
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    calls = build_guest("calls")
     values, units = {}, {}
     for _ in range(rounds):
-        for line in call([os.path.join(BIN, "bench_runtime")]).splitlines():
+        for line in (call([PROGRAM]) + call([PROGRAM, "calls", calls])).splitlines():
             name, value, unit = line.split()
             values.setdefault(name, []).append(float(value))
             units[name] = unit
