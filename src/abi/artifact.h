@@ -5,9 +5,10 @@
  * program that ran the compiler adds it, and nothing without a right trailer is opened. Numbers are
  * little-endian.
  *
- * Code file: an ELF shared object without undefined symbols, constructors, DT_NEEDED, IRELATIVE or
- * text relocations, with one dynamic symbol, ABI_CODE_SYMBOL: a struct abi_code. It depends on
- * everything of the module except its data and element segments, limits and start function.
+ * Code file: an ELF shared object that has nothing writable and works unrelocated, so that the
+ * loader reads only its segments and its entry, which is ABI_CODE_SYMBOL: a struct abi_code. Its
+ * sections and symbols are for profilers. It depends on everything of the module except its data
+ * and element segments, limits and start function.
  *
  * Module file, in order; codegen/module_file.c writes it, runtime/module_file.c reads it. `text` is
  * u32 length + bytes, `list` is u32 count + items, max UINT64_MAX means none:

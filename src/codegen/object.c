@@ -55,9 +55,9 @@ static const char *const link_args[] = {
     "-Bsymbolic",
     "--no-undefined",
     "-z",
-    "now",
+    "rodynamic",
     "-z",
-    "relro",
+    "norelro",
     "-z",
     "noexecstack",
     "-z",
@@ -66,6 +66,8 @@ static const char *const link_args[] = {
     "--eh-frame-hdr",
     "--build-id=none",
     "--color-diagnostics=never",
+    "-e",
+    ABI_CODE_SYMBOL,
     "-o",
 };
 

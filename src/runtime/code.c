@@ -1,12 +1,16 @@
 /*
- * runtime/code.c -- code files: checked, opened by the dynamic linker, shared, found by address.
+ * runtime/code.c -- code files: checked, mapped, shared, found by address.
  */
 #include "runtime/internal.h"
 #include "base/check.h"
-#include <dlfcn.h>
-#include <link.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+extern const u8 __executable_start[]; /* the linker's */
+
+#define NEAR_BYTES GIB /* below the program: code files lie there, as long as they fit */
 
 bool rt_trailer_check(const struct file_view *file, const char *path, const struct digest *mac_key,
                       const char *what, size_t *body_len, struct err *err)
@@ -25,34 +29,6 @@ bool rt_trailer_check(const struct file_view *file, const char *path, const stru
                        what);
     *body_len = len;
     return true;
-}
-
-/* Is [start, start + len) within one segment of the opened object? */
-struct extent {
-    u64 base, start, len;
-    bool inside;
-};
-static int extent_check(struct dl_phdr_info *info, size_t size, void *arg)
-{
-    (void)size;
-    struct extent *extent = arg;
-    if (info->dlpi_addr != extent->base)
-        return 0;
-    for (u32 i = 0; i < info->dlpi_phnum; i++) {
-        u64 start = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
-        u64 len = info->dlpi_phdr[i].p_memsz;
-        if (info->dlpi_phdr[i].p_type == PT_LOAD && extent->start >= start &&
-            extent->start - start <= len && extent->len <= len - (extent->start - start))
-            extent->inside = true;
-    }
-    return 1;
-}
-
-static bool header_inside(u64 base, const void *start, u64 len)
-{
-    struct extent extent = {.base = base, .start = (u64)(uintptr_t)start, .len = len};
-    dl_iterate_phdr(extent_check, &extent);
-    return extent.inside;
 }
 
 static bool offset_in_text(const struct rt_code *code, i32 offset)
@@ -81,42 +57,81 @@ static bool check_offsets(struct rt_code *code, struct err *err)
     return true;
 }
 
-static bool check_header(struct rt_code *code, u64 base, const struct rt_elf *elf, struct err *err)
+static bool check_header(struct rt_code *code, const struct rt_elf *elf, struct err *err)
 {
-    const struct abi_code *head = dlsym(code->handle, ABI_CODE_SYMBOL);
-    if (head == NULL || (uintptr_t)head % _Alignof(struct abi_code) != 0 ||
-        !header_inside(base, head, sizeof *head) || head->magic != ABI_CODE_MAGIC)
+    const struct abi_code *head = code->header;
+    if (head->magic != ABI_CODE_MAGIC)
         return err_set(err, ERR_ARTIFACT, ERR_NO_AT, "code file: no %s", ABI_CODE_SYMBOL);
     if (head->abi_version != ABI_VERSION)
         return err_set(err, ERR_ARTIFACT, ERR_NO_AT,
                        "code file: ABI version %u, this program has %d", head->abi_version,
                        ABI_VERSION);
     u64 offsets = (u64)head->func_count + 2 * (u64)head->type_count;
-    if (!header_inside(base, head, sizeof *head + offsets * sizeof(i32)))
+    if (!rt_elf_holds(elf, elf->header_addr, sizeof *head + offsets * sizeof(i32)))
         return err_set(err, ERR_ARTIFACT, ERR_NO_AT, "code file: offsets out of bounds");
-    code->header = head;
-    code->text_start = base + elf->text_addr;
-    code->text_end = code->text_start + elf->text_len;
     return check_offsets(code, err);
 }
 
-static bool code_open(struct rt_code *code, const struct rt_elf *elf, struct err *err)
+/* Address space for a code file, just below the one before or the program: far calls cost more
+ * (RATIONALE.md). Where that space is taken or there is none, the kernel chooses. */
+static u8 *reserve(struct rt_engine *engine, u64 span)
 {
-    code->handle = dlopen(code->path, RTLD_NOW | RTLD_LOCAL);
-    if (code->handle == NULL)
-        return err_set(err, ERR_ARTIFACT, ERR_NO_AT, "code file: %s", dlerror());
-    struct link_map *map;
-    if (dlinfo(code->handle, RTLD_DI_LINKMAP, &map) != 0)
-        return err_set(err, ERR_ARTIFACT, ERR_NO_AT, "code file: %s", dlerror());
-    return check_header(code, map->l_addr, elf, err);
+    u64 program = (u64)(uintptr_t)__executable_start, hint = 0;
+    if (program > 2 * NEAR_BYTES + span) {
+        if (engine->code_below < program - NEAR_BYTES)
+            engine->code_below = program - RT_PAGE_BYTES;
+        hint = engine->code_below -= span;
+    }
+    return mmap((void *)(uintptr_t)hint, span, PROT_NONE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+static bool code_map(struct rt_code *code, struct rt_engine *engine, int fd,
+                     const struct rt_elf *elf, struct err *err)
+{
+    u8 *base = reserve(engine, elf->span);
+    if (base == MAP_FAILED)
+        return err_sys(err, "cannot reserve address space for a code file");
+    code->base = base;
+    code->span = elf->span;
+    for (u32 i = 0; i < elf->segment_count; i++) {
+        const struct rt_segment *segment = &elf->segments[i];
+        if (mmap(base + segment->addr, segment->end - segment->addr,
+                 segment->is_text ? PROT_READ | PROT_EXEC : PROT_READ, MAP_PRIVATE | MAP_FIXED, fd,
+                 (off_t)segment->offset) == MAP_FAILED)
+            return err_sys(err, "cannot map a code file");
+    }
+    code->header = (const struct abi_code *)(const void *)(base + elf->header_addr);
+    code->text_start = (u64)(uintptr_t)base + elf->text_addr;
+    code->text_end = code->text_start + elf->text_len;
+    return true;
 }
 
 static void code_destroy(struct rt_code *code)
 {
-    if (code->handle != NULL)
-        dlclose(code->handle);
+    if (code->base != NULL)
+        munmap(code->base, code->span);
     free(code->path);
     free(code);
+}
+
+/* What is mapped is the file that was judged, whoever has its name by then. */
+static bool code_open(struct rt_code *code, struct rt_engine *engine, const struct digest *mac_key,
+                      struct err *err)
+{
+    struct file_view file = {0};
+    struct rt_elf elf;
+    size_t body_len;
+    int fd = open(code->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return err_sys(err, "cannot open code file");
+    bool ok = file_map_fd(fd, RT_CODE_BYTES, "code file", &file, err) &&
+              rt_trailer_check(&file, code->path, mac_key, "code file", &body_len, err) &&
+              rt_elf_check(file.bytes, body_len, &elf, err) &&
+              code_map(code, engine, fd, &elf, err) && check_header(code, &elf, err);
+    file_unmap(&file);
+    fd_close(&fd);
+    return ok;
 }
 
 bool rt_code_load(struct rt_code **out, struct rt_engine *engine, const char *path,
@@ -130,28 +145,18 @@ bool rt_code_load(struct rt_code **out, struct rt_engine *engine, const char *pa
         }
     }
     struct rt_code *code = check_alloc(sizeof *code);
-    struct file_view file = {0};
-    struct rt_elf elf;
-    size_t body_len;
-    bool ok = false;
     code->refs = 1;
     code->path = strdup(path);
     CHECK(code->path != NULL);
-    if (!file_map(path, RT_CODE_BYTES, "code file", &file, err) ||
-        !rt_trailer_check(&file, path, mac_key, "code file", &body_len, err) ||
-        !rt_elf_check(file.bytes, body_len, &elf, err) || !code_open(code, &elf, err))
-        goto out;
+    if (!code_open(code, engine, mac_key, err)) {
+        err_context(err, "%s", path);
+        code_destroy(code);
+        return false;
+    }
     code->next = engine->codes;
     engine->codes = code;
     *out = code;
-    ok = true;
-out:
-    file_unmap(&file);
-    if (!ok) {
-        err_context(err, "%s", path);
-        code_destroy(code);
-    }
-    return ok;
+    return true;
 }
 
 void rt_code_release(struct rt_engine *engine, struct rt_code **code)

@@ -17,13 +17,25 @@
 
 /* --- elf.c ----------------------------------------------------------------------------------- */
 
-/* The one executable segment of a code file, relative to its load address. */
-struct rt_elf {
-    u64 text_addr, text_len;
+#define RT_SEGMENTS_MAX 4u
+
+/* Pages of a code file that are mapped: readable, and executable or not; never writable. */
+struct rt_segment {
+    u64 addr, end; /* relative to the load address; end is where its bytes end */
+    u64 offset;    /* of addr in the file */
+    bool is_text;
 };
-/* Judges an ELF file before dlopen sees it: nothing in it may run at load time, need another
- * object or symbol, or be writable and executable. errors: ERR_ARTIFACT with the offset. */
+struct rt_elf {
+    struct rt_segment segments[RT_SEGMENTS_MAX]; /* ascending, no page in two of them */
+    u32 segment_count;
+    u64 span;                /* whole pages from the load address to the last one's end */
+    u64 text_addr, text_len; /* of the executable segment, if there is one */
+    u64 header_addr;         /* struct abi_code, within a segment: the file's entry */
+};
+/* Judges an ELF file before it is mapped. errors: ERR_ARTIFACT with the offset. */
 MUST_CHECK bool rt_elf_check(const u8 *bytes, size_t len, struct rt_elf *out, struct err *err);
+/* Are the len bytes at addr within one segment? */
+bool rt_elf_holds(const struct rt_elf *elf, u64 addr, u64 len);
 
 /* --- code.c ---------------------------------------------------------------------------------- */
 
@@ -32,7 +44,8 @@ struct rt_code {
     struct rt_code *next; /* of the engine, in any order */
     u32 refs;
     char *path;
-    void *handle; /* of dlopen */
+    u8 *base; /* the load address; span bytes are reserved from there */
+    u64 span;
     const struct abi_code *header;
     const i32 *funcs, *entries, *host_calls; /* as in struct abi_code */
     u64 text_start, text_end;                /* absolute */
@@ -453,6 +466,7 @@ struct rt_engine {
     struct rt_code *codes;
     struct rt_types types;
     u64 reserve_below; /* where the next memory had best be, or 0 */
+    u64 code_below;    /* where the next code file had best end */
     const struct rt_host_func **hosts;
     u32 host_count, host_cap;
     u32 instance_count, fiber_count, module_count;
