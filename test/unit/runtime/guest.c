@@ -26,7 +26,8 @@ typedef u32 guest_ii_i(void *, u32, u32);
 
 #define GUEST __attribute__((visibility("hidden"), noinline, used))
 
-static __attribute__((noinline, cold)) void trap(struct abi_vmctx *ctx, u64 kind)
+/* Not static: those stand where they are used first, and stubs stand below the functions. */
+__attribute__((visibility("hidden"), noinline)) void trap(struct abi_vmctx *ctx, u64 kind)
 {
     ctx->builtins->trap(ctx->exec, kind);
     __builtin_unreachable();
