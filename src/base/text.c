@@ -62,8 +62,10 @@ u32 text_distance(const char *a, size_t a_len, const char *b, size_t b_len)
 
 void text_guess_consider(struct text_guess *guess, const char *known, size_t known_len)
 {
-    u32 distance = text_distance(guess->word, guess->len, known, known_len);
-    if (distance > GUESS_MAX || distance >= guess->len ||
+    bool begins = guess->len > 0 && guess->len < known_len &&
+                  text_distance(guess->word, guess->len, known, guess->len) == 0;
+    u32 distance = begins ? 0 : text_distance(guess->word, guess->len, known, known_len);
+    if (distance >= guess->len || distance > min_u64(GUESS_MAX, max_u64(1, known_len / 2)) ||
         (guess->known != NULL && distance >= guess->distance))
         return;
     guess->known = known;

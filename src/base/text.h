@@ -18,8 +18,9 @@ MUST_CHECK bool text_whole_number(const char *text, u64 max, u64 *out);
 #define TEXT_DISTANCE_MAX 40
 u32 text_distance(const char *a, size_t a_len, const char *b, size_t b_len);
 
-/* The known word that a misspelt one may have meant: of those that differ in at most three letters,
- * and not in all of them, the nearest. Begin with {.word = ..., .len = ...}; views. */
+/* The known word that a misspelt one may have meant: one that it is the beginning of, or else the
+ * nearest of those that differ in at most three letters, not in all, and in half of their own.
+ * Begin with {.word = ..., .len = ...}; views. */
 struct text_guess {
     const char *word;
     size_t len;

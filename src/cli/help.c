@@ -58,52 +58,30 @@ bool cli_option_is_of(const struct cli_option_row *row, const char *command)
     return strstr(row->commands, command) != NULL;
 }
 
-/* How far a word is from a known one; UINT32_MAX: it is another. */
-static u32 word_distance(const char *word, size_t len, const char *known)
-{
-    size_t known_len = strlen(known);
-    u32 distance = text_distance(word, len, known, known_len);
-    if (len > 0 && len < known_len && memcmp(word, known, len) == 0)
-        return 1; /* its beginning */
-    return distance <= max_u64(1, known_len / 3) ? distance : UINT32_MAX;
-}
-
 bool cli_command_refuse(const char *name, struct err *err)
 {
-    const char *nearest = NULL;
-    u32 least = UINT32_MAX;
-    for (u32 i = 0; i < cli_command_count; i++) {
-        u32 distance = word_distance(name, strlen(name), cli_command_rows[i].name);
-        if (distance < least) {
-            least = distance;
-            nearest = cli_command_rows[i].name;
-        }
-    }
-    if (nearest != NULL)
+    struct text_guess guess = {.word = name, .len = strlen(name)};
+    for (u32 i = 0; i < cli_command_count; i++)
+        text_guess_consider(&guess, cli_command_rows[i].name, strlen(cli_command_rows[i].name));
+    if (guess.known != NULL)
         return err_set(err, ERR_USAGE, ERR_NO_AT,
                        "there is no command \"%.60s\"; did you mean %s? `weir help` lists them all",
-                       name, nearest);
+                       name, guess.known);
     return err_set(err, ERR_USAGE, ERR_NO_AT,
                    "there is no command \"%.60s\"; `weir help` lists them", name);
 }
 
 bool cli_option_refuse(const char *command, const char *option, struct err *err)
 {
-    const char *nearest = NULL, *name = option + strspn(option, "-");
-    size_t len = strcspn(name, "=");
-    u32 least = UINT32_MAX;
-    for (u32 i = 0; i < cli_option_count; i++) {
-        const struct cli_option_row *row = &cli_option_rows[i];
-        u32 distance = word_distance(name, len, row->name);
-        if (!cli_option_is_of(row, command) || distance >= least)
-            continue;
-        least = distance;
-        nearest = row->name;
-    }
-    if (nearest != NULL)
+    const char *name = option + strspn(option, "-");
+    struct text_guess guess = {.word = name, .len = strcspn(name, "=")};
+    for (u32 i = 0; i < cli_option_count; i++)
+        if (cli_option_is_of(&cli_option_rows[i], command))
+            text_guess_consider(&guess, cli_option_rows[i].name, strlen(cli_option_rows[i].name));
+    if (guess.known != NULL)
         return err_set(err, ERR_USAGE, ERR_NO_AT,
                        "weir %s has no option %.60s; did you mean --%s? See `weir help %s`",
-                       command, option, nearest, command);
+                       command, option, guess.known, command);
     return err_set(err, ERR_USAGE, ERR_NO_AT, "weir %s has no option %.60s; see `weir help %s`",
                    command, option, command);
 }

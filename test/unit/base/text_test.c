@@ -89,8 +89,9 @@ static void guesses(void **state)
         {"wal", "; did you mean \"wall\"?"},
         {"wallss", "; did you mean \"walls\"?"},
         {"wall", "; did you mean \"wall\"?"},
-        {"mem", ""}, /* all its letters would have to be added */
-        {"b", ""},   /* as far from everything */
+        {"mem", "; did you mean \"memory\"?"}, /* its beginning */
+        {"ory", ""},                           /* all its letters would have to be added */
+        {"b", ""},                             /* as far from everything */
         {"", ""},
         {"mmeroy", "; did you mean \"memory\"?"},
         {"xemxxy", "; did you mean \"memory\"?"},
