@@ -52,26 +52,46 @@ bool server_listener_check(const struct config_text *address, struct err *err)
     return true;
 }
 
-static bool listen_at(const struct config_text *address, const struct addrinfo *at, int *out,
-                      struct err *err)
+static bool fail(const struct config_text *address, struct err *err)
 {
-    int one = 1;
-    int fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return err_sys(err, "cannot make a socket for %s", address->text);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(fd, at->ai_addr, at->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0) {
-        *out = fd;
-        return true;
-    }
     int why = errno;
     const char *advice = why == EADDRINUSE ? "choose another port with "
                          : why == EACCES   ? "ports below 1024 need more rights"
                                            : "is it an address of this machine?";
     err_set(err, ERR_SYSTEM, ERR_NO_AT, "cannot listen on %s: %s; %s%s", address->text,
             strerror(why), advice, why == EADDRINUSE ? address->key : "");
+    return config_fail_at(address->at, err);
+}
+
+static bool bind_to(const struct config_text *address, const struct addrinfo *at, int *out,
+                    struct err *err)
+{
+    int one = 1;
+    int fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return err_sys(err, "cannot make a socket for %s", address->text);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(fd, at->ai_addr, at->ai_addrlen) == 0) {
+        *out = fd;
+        return true;
+    }
+    fail(address, err);
     fd_close(&fd);
     return false;
+}
+
+bool server_listener_bind(const struct config_text *address, int *out, struct err *err)
+{
+    if (!server_activation_listener(out, err))
+        return false;
+    if (*out >= 0)
+        return true;
+    struct addrinfo *found = NULL;
+    if (!resolve(address, &found, err))
+        return config_fail_at(address->at, err);
+    bool ok = bind_to(address, found, out, err);
+    freeaddrinfo(found);
+    return ok;
 }
 
 static bool name_socket(int fd, char url[SERVER_URL_MAX], struct err *err)
@@ -94,24 +114,13 @@ static bool name_socket(int fd, char url[SERVER_URL_MAX], struct err *err)
     return true;
 }
 
-bool server_listener_open(const struct config_text *address, int *out, char url[SERVER_URL_MAX],
+bool server_listener_open(const struct config_text *address, int fd, char url[SERVER_URL_MAX],
                           struct err *err)
 {
-    int fd;
-    if (!server_activation_listener(&fd, err))
-        return false;
-    if (fd < 0) {
-        struct addrinfo *found = NULL;
-        bool ok = resolve(address, &found, err) && listen_at(address, found, &fd, err);
-        if (found != NULL)
-            freeaddrinfo(found);
-        if (!ok)
-            return config_fail_at(address->at, err);
-    }
-    if (!name_socket(fd, url, err)) {
-        fd_close(&fd);
-        return false;
-    }
-    *out = fd;
-    return true;
+    int is_open = 0;
+    socklen_t len = sizeof is_open;
+    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_open, &len);
+    if (!is_open && listen(fd, BACKLOG) != 0)
+        return fail(address, err);
+    return name_socket(fd, url, err);
 }

@@ -586,7 +586,7 @@ static void watch_over(struct supervisor *s)
 bool server_supervise(const struct server_options *options, struct err *err)
 {
     struct supervisor s = {.options = options,
-                           .listener = -1,
+                           .listener = options->listener,
                            .signals = -1,
                            .board_fd = -1,
                            .log_fd = -1,
@@ -605,7 +605,7 @@ bool server_supervise(const struct server_options *options, struct err *err)
         s.children[i].lifeline.sock = -1;
     s.plan = *options->plan;
     bool ok = open_log(&s, err) && initialise(&s, err) &&
-              server_listener_open(&options->address, &s.listener, s.url, err) &&
+              server_listener_open(&options->address, s.listener, s.url, err) &&
               open_board(&s, err) && open_control(&s, err) && open_signals(&s, err) &&
               start_first(&s, err);
     if (ok)

@@ -14,7 +14,8 @@
 
 /* What `weir serve` was asked for. */
 struct server_options {
-    struct config_text address;  /* HOST:PORT; port 0: any free one */
+    int listener;                /* of server_listener_bind; owned from the call on */
+    struct config_text address;  /* what it is bound to, for messages */
     u32 workers;                 /* 0: one per core */
     struct config_text log_path; /* NULL: standard output */
     struct config_text control;  /* path of the control socket; NULL: the usual one; or "none" */

@@ -187,8 +187,16 @@ class Life(unittest.TestCase):
             done = subprocess.run([os.path.join(BIN, "weir"), "serve", path, "--addr",
                                    "127.0.0.1:0"], capture_output=True, text=True, check=False,
                                   timeout=PATIENCE_S)
-        self.assertEqual(done.returncode, 3)
-        self.assertIn("broken.wasm", done.stderr)
+            self.assertEqual(done.returncode, 3)
+            self.assertIn("broken.wasm", done.stderr)
+            # An address in use is told before anything is compiled.
+            with Server("hello") as server:
+                done = subprocess.run([os.path.join(BIN, "weir"), "serve", path, "--addr",
+                                       f"127.0.0.1:{server.port}"], capture_output=True, text=True,
+                                      check=False, timeout=PATIENCE_S)
+        self.assertEqual(done.stderr, f"weir: cannot listen on 127.0.0.1:{server.port}: Address "
+                         "already in use; choose another port with --addr\n")
+        self.assertEqual(done.returncode, 1)
 
 
 if __name__ == "__main__":
