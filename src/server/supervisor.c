@@ -56,6 +56,7 @@ struct supervisor {
     char url[SERVER_URL_MAX];
     bool wants_stop; /* asked to stop before the first worker was ready */
     bool draining;
+    bool was_cut;   /* a drain, by us */
     u64 kill_at_ns; /* while draining */
 };
 
@@ -134,10 +135,12 @@ static void plan_restart(struct child *child)
     server_lifeline_close(&child->lifeline);
 }
 
-/* Drained, or told to end before it was able to. */
-static bool ended_as_asked(int status)
+/* Drained, told to end before it was able to, or killed by us. */
+static bool ended_as_asked(const struct supervisor *s, int status)
 {
-    return WIFEXITED(status) ? WEXITSTATUS(status) == 0 : WTERMSIG(status) == SIGTERM;
+    if (!s->draining || WIFEXITED(status))
+        return s->draining && WEXITSTATUS(status) == 0;
+    return WTERMSIG(status) == SIGTERM || (s->was_cut && WTERMSIG(status) == SIGKILL);
 }
 
 /* A process that was paused finds others late that were paused with it: suspects get a moment. */
@@ -174,7 +177,7 @@ static void reap_control(struct supervisor *s, pid_t pid, int status)
     if (s->control.pid != pid)
         return;
     plan_restart(&s->control);
-    if (s->draining && ended_as_asked(status))
+    if (ended_as_asked(s, status))
         return;
     proc_status_text(status, text, sizeof text);
     fprintf(stderr, "weir: control (process %d) ended: %s%s\n", (int)pid, text,
@@ -198,7 +201,7 @@ static void reap(struct supervisor *s)
                 continue;
             plan_restart(child);
             clear_gauges(s, i);
-            if (s->draining && ended_as_asked(status))
+            if (ended_as_asked(s, status))
                 continue;
             char text[64];
             proc_status_text(status, text, sizeof text);
@@ -494,10 +497,18 @@ static bool open_signals(struct supervisor *s, struct err *err)
     return true;
 }
 
+static void cut(struct supervisor *s, const char *why)
+{
+    if (!s->was_cut)
+        fprintf(stderr, "weir: %s: what still runs is ended\n", why);
+    s->was_cut = true;
+    signal_all(s, SIGKILL);
+}
+
 static void begin_drain(struct supervisor *s)
 {
     if (s->draining) {
-        signal_all(s, SIGKILL);
+        cut(s, "a second signal");
         return;
     }
     s->draining = true;
@@ -579,7 +590,7 @@ static void watch_over(struct supervisor *s)
             server_lifeline_serve(&s->children[i].lifeline, i);
         wait_for_news(s);
         if (s->draining && clock_monotonic_ns() >= s->kill_at_ns)
-            signal_all(s, SIGKILL);
+            cut(s, "the time to drain is over");
     }
 }
 

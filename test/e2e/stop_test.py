@@ -29,6 +29,8 @@ class Stop(unittest.TestCase):
                 self.assertNotIn(b" 200 ", read_all(sock))
                 sock.close()
             self.assertEqual([state_of(pid) for pid in workers], [""] * len(workers))
+        self.assertEqual([line for line in server.lines if line.startswith("weir: ")],
+                         ["weir: a second signal: what still runs is ended\n"])
         return taken
 
     @staticmethod
