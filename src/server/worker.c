@@ -252,31 +252,38 @@ static u64 wanted_instances(const struct worker *w)
     return count;
 }
 
-/* Says that it serves: to people first, so that the line is there when the supervisor knows. */
-static void announce(struct worker *w)
+static bool tell_people(struct worker *w, struct err *err)
 {
     struct buf *out = &w->payload;
+    buf_clear(out);
+    buf_add_format(out, "listening on %s\n", w->config->announce);
+    server_index_curl(&w->table, w->config->announce, out);
+    if (w->limits->connections < w->plan->limits.connections)
+        buf_add_format(out, "  %llu connections per worker: the limit of open files is low\n",
+                       (unsigned long long)w->limits->connections);
+    u32 instances = rt_engine_instances_max(w->engine);
+    if (instances < wanted_instances(w))
+        buf_add_format(out,
+                       "  %u instances per worker: more requests at a time wait; the sysctl "
+                       "vm.max_map_count and ulimit -v allow more\n",
+                       instances);
+    if (!buf_ok(out))
+        return err_set(err, ERR_LIMIT, ERR_NO_AT, "no memory to say where it listens");
+    (void)!fd_write_all(STDERR_FILENO, out->bytes, out->len); /* nobody may be there to read it */
+    return true;
+}
+
+/* Says that it serves: to people first, so that the line is there when the supervisor knows. */
+static bool announce(struct worker *w, struct err *err)
+{
+    if (w->config->announce != NULL && !tell_people(w, err))
+        return false;
     board_set(&w->board->started_ns, clock_monotonic_ns());
-    if (w->config->announce != NULL) {
-        buf_clear(out);
-        buf_add_format(out, "listening on %s\n", w->config->announce);
-        server_index_curl(&w->table, w->config->announce, out);
-        if (w->limits->connections < w->plan->limits.connections)
-            buf_add_format(out, "  %llu connections per worker: the limit of open files is low\n",
-                           (unsigned long long)w->limits->connections);
-        u32 instances = rt_engine_instances_max(w->engine);
-        if (instances < wanted_instances(w))
-            buf_add_format(out,
-                           "  %u instances per worker: more requests at a time wait; the sysctl "
-                           "vm.max_map_count and ulimit -v allow more\n",
-                           instances);
-        if (!fd_write_all(STDERR_FILENO, out->bytes, out->len))
-            return;
-    }
     int fd = w->config->ready_fd;
     if (fd >= 0 && !fd_write_all(fd, "\n", 1))
         fprintf(stderr, "weir: worker: the supervisor does not listen\n");
     fd_close(&fd);
+    return true;
 }
 
 static void stop(struct worker *w)
@@ -328,9 +335,7 @@ bool server_worker_run(const struct server_worker_config *config, struct err *er
     fit_descriptors(&limits);
     bool ok = start(w, err);
     prctl(PR_SET_PDEATHSIG, SIGTERM); /* which it hears from now on */
-    ok = ok && proc_jail_worker(err); /* before the first byte of a client */
-    if (ok)
-        announce(w);
+    ok = ok && proc_jail_worker(err) /* before the first byte of a client */ && announce(w, err);
     while (ok && !w->stopped && !(w->draining && w->connections == 0)) {
         u64 wait_ns = w->turn != NULL ? TURN_NS : min_u64(HEARTBEAT_NS, limits.hung_ns / 4);
         if (sched_idle_levels(w->sched) == SCHED_LEVELS && !loop_has_events(w->loop))

@@ -1,5 +1,6 @@
 """What tests of faults share: injected failures, the scoreboard, memory of processes, clients that
 check every answer."""
+import concurrent.futures
 import itertools
 import mmap
 import struct
@@ -176,17 +177,9 @@ class Load:
 
 
 def together(count, work):
-    """Runs work(i) in that many threads; what they returned, in order."""
-    results = [None] * count
-
-    def run(i):
-        results[i] = work(i)
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(2 * PATIENCE_S)
-    return results
+    """Runs work(i) in that many threads; what they returned, in order, or what one raised."""
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        return list(pool.map(work, range(count)))
 
 
 __all__ = harness_names + ["Board", "Faults", "HERE", "Load", "descriptors", "freeze", "mappings",
