@@ -165,6 +165,7 @@ enum http_result http_cgi_parse(struct http_cgi *cgi, const void *bytes, size_t 
     static_assert(HTTP_MAX_PROGRAM_HEAD <= UINT16_MAX, "offsets of the head fit a span");
     cgi->status = 0;
     cgi->head_len = 0;
+    cgi->content_length = 0;
     cgi->field_count = 0;
     cgi->has_length = cgi->has_location = false;
     enum guess guess = guess_first(bytes, len);

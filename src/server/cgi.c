@@ -12,18 +12,19 @@ static const char *const left_out[] = {
     "trailer",        "transfer-encoding", "upgrade",
 };
 
-static void add(struct buf *out, const char *name, const char *value, size_t len)
+static void add(struct buf *out, const char *name, size_t name_len, const char *value, size_t len)
 {
-    buf_add_text(out, name);
-    buf_add_byte(out, '=');
-    buf_add(out, value, len);
-    buf_add_byte(out, 0);
+    u8 *to = buf_reserve(out, name_len + len + 1);
+    if (to == NULL)
+        return;
+    memcpy(to, name, name_len);
+    if (len > 0)
+        memcpy(to + name_len, value, len);
+    to[name_len + len] = 0;
+    buf_commit(out, name_len + len + 1);
 }
-
-static void add_text(struct buf *out, const char *name, const char *value)
-{
-    add(out, name, value, strlen(value));
-}
+#define ADD(out, name, value, len) add(out, name "=", sizeof(name), value, len)
+#define ADD_TEXT(out, name, value) ADD(out, name, value, strlen(value))
 
 static bool name_is(struct http_text a, struct http_text b)
 {
@@ -81,9 +82,9 @@ static void add_server(struct buf *out, struct http_text host)
     if (colon != NULL && (bracket == NULL || colon > bracket))
         name_len = (size_t)(colon - host.bytes);
     bool has_port = name_len + 1 < host.len;
-    add(out, "SERVER_NAME", name_len == 0 ? "localhost" : host.bytes,
+    ADD(out, "SERVER_NAME", name_len == 0 ? "localhost" : host.bytes,
         name_len == 0 ? strlen("localhost") : name_len);
-    add(out, "SERVER_PORT", has_port ? host.bytes + name_len + 1 : "80",
+    ADD(out, "SERVER_PORT", has_port ? host.bytes + name_len + 1 : "80",
         has_port ? host.len - name_len - 1 : 2);
 }
 
@@ -93,7 +94,7 @@ static bool add_path(struct buf *out, struct http_text path, struct err *err)
     size_t len = path.len <= sizeof decoded ? http_percent_decode(path, decoded) : 0;
     if (path.len > sizeof decoded || memchr(decoded, 0, len) != NULL)
         return err_set(err, ERR_HTTP_MALFORMED, ERR_NO_AT, "the path holds a NUL character");
-    add(out, "PATH_INFO", decoded, len);
+    ADD(out, "PATH_INFO", decoded, len);
     return true;
 }
 
@@ -102,24 +103,24 @@ bool server_cgi_variables(struct buf *out, const struct server_cgi_request *from
     const struct http_request *request = from->request;
     struct http_text query = http_span_text(from->head, request->query);
     struct http_text type = http_request_field(request, from->head, HTTP_FIELD_CONTENT_TYPE);
-    add_text(out, "GATEWAY_INTERFACE", "CGI/1.1");
-    add_text(out, "SERVER_SOFTWARE", "weir/" WEIR_VERSION);
-    add_text(out, "SERVER_PROTOCOL", request->minor == 0 ? "HTTP/1.0" : "HTTP/1.1");
+    ADD_TEXT(out, "GATEWAY_INTERFACE", "CGI/1.1");
+    ADD_TEXT(out, "SERVER_SOFTWARE", "weir/" WEIR_VERSION);
+    ADD_TEXT(out, "SERVER_PROTOCOL", request->minor == 0 ? "HTTP/1.0" : "HTTP/1.1");
     add_server(out, http_request_field(request, from->head, HTTP_FIELD_HOST));
-    add_text(out, "REQUEST_METHOD", http_method_text(request->method));
-    add(out, "SCRIPT_NAME", from->script_name.bytes, from->script_name.len);
+    ADD_TEXT(out, "REQUEST_METHOD", http_method_text(request->method));
+    ADD(out, "SCRIPT_NAME", from->script_name.bytes, from->script_name.len);
     if (!add_path(out, from->path, err))
         return false;
-    add(out, "QUERY_STRING", query.bytes, query.len);
-    add_text(out, "REMOTE_ADDR", from->client == NULL ? "" : from->client);
-    add_text(out, "WEIR_REQUEST_ID", from->id);
+    ADD(out, "QUERY_STRING", query.bytes, query.len);
+    ADD_TEXT(out, "REMOTE_ADDR", from->client == NULL ? "" : from->client);
+    ADD_TEXT(out, "WEIR_REQUEST_ID", from->id);
     if (request->has_length) {
         buf_add_text(out, "CONTENT_LENGTH=");
         buf_add_u64(out, request->content_length);
         buf_add_byte(out, 0);
     }
     if (type.bytes != NULL)
-        add(out, "CONTENT_TYPE", type.bytes, type.len);
+        ADD(out, "CONTENT_TYPE", type.bytes, type.len);
     add_fields(out, request, from->head);
     return buf_ok(out) || err_set(err, ERR_LIMIT, ERR_NO_AT, "no memory for the request's head");
 }

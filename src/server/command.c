@@ -19,22 +19,24 @@
 enum { FD_IN, FD_OUT, FD_ERROR };
 
 struct server_command {
+    struct buf variables; /* "NAME=VALUE", zero-terminated, one after the other */
+    struct buf held;      /* output before the commit point */
+    /* From here on all is zero at first. */
     struct server_request *request;
     struct wasi_guest *guest;
-    struct buf variables; /* "NAME=VALUE", zero-terminated, one after the other */
-    const char *args[1];
-    const char *env[HTTP_MAX_FIELDS + 16 + ENV_MAX];
-    u32 env_count;
     struct wasi_stream in, out;
     bool body_ended; /* nothing will be added to the request's body buffer */
-    struct buf held; /* output before the commit point */
-    struct http_cgi cgi;
     bool is_committed, is_broken;
     struct err err; /* is_broken: why */
     enum http_framing framing;
     u64 left;                  /* bytes of a body of HTTP_LENGTH that are missing */
     struct stale_draft *draft; /* of the answer, if it is to be stored */
     struct server_printer error;
+    const char *args[1];
+    u32 env_count;
+    /* From here on nothing is. */
+    const char *env[HTTP_MAX_FIELDS + 16 + ENV_MAX]; /* env_count of them */
+    struct http_cgi cgi;
 };
 
 /* ---- standard input ---- */
@@ -200,10 +202,23 @@ static bool make_guest(struct server_command *command, const char *name, struct 
            add_grants(command, err);
 }
 
+/* The one that ended last, with its buffers, or a new one; NULL: no memory. */
+static struct server_command *take(struct worker *w)
+{
+    struct server_command *command = w->spare_command;
+    w->spare_command = NULL;
+    if (command == NULL)
+        command = calloc(1, sizeof *command);
+    else
+        memset(&command->request, 0,
+               offsetof(struct server_command, env) - offsetof(struct server_command, request));
+    return command;
+}
+
 bool server_command_create(struct server_command **out, struct server_request *r, const char *name,
                            const struct server_cgi_request *from, struct err *err)
 {
-    struct server_command *command = calloc(1, sizeof *command);
+    struct server_command *command = take(r->worker);
     if (command == NULL)
         return err_set(err, ERR_LIMIT, ERR_NO_AT, "no memory for a program");
     command->request = r;
@@ -212,8 +227,8 @@ bool server_command_create(struct server_command **out, struct server_request *r
     command->in.ops = &in_ops;
     command->out.ops = &out_ops;
     server_printer_init(&command->error, r->worker->log, r->id);
-    buf_init(&command->variables, VARIABLES_MAX);
-    buf_init(&command->held, HELD_MAX);
+    buf_set_limit(&command->variables, VARIABLES_MAX);
+    buf_set_limit(&command->held, HELD_MAX);
     if (!server_cgi_variables(&command->variables, from, err) || !make_guest(command, name, err)) {
         server_command_destroy(&command);
         return false;
@@ -222,18 +237,31 @@ bool server_command_create(struct server_command **out, struct server_request *r
     return true;
 }
 
+void server_command_free(struct server_command **at)
+{
+    struct server_command *command = *at;
+    *at = NULL;
+    if (command == NULL)
+        return;
+    buf_fini(&command->variables);
+    buf_fini(&command->held);
+    free(command);
+}
+
 void server_command_destroy(struct server_command **at)
 {
     struct server_command *command = *at;
     *at = NULL;
     if (command == NULL)
         return;
+    struct worker *w = command->request->worker;
     wasi_guest_destroy(&command->guest);
     server_stale_drop(&command->draft);
     server_printer_fini(&command->error);
-    buf_fini(&command->variables);
-    buf_fini(&command->held);
-    free(command);
+    buf_clear(&command->variables);
+    buf_clear(&command->held);
+    server_command_free(&w->spare_command);
+    w->spare_command = command;
 }
 
 struct wasi_guest *server_command_guest(const struct server_command *command)

@@ -409,8 +409,10 @@ bool server_module_prints(const struct rt_module *module);
 MUST_CHECK bool server_command_create(struct server_command **out, struct server_request *r,
                                       const char *name, const struct server_cgi_request *from,
                                       struct err *err);
-void server_command_destroy(
-    struct server_command **command); /* not while it runs; NULL is allowed */
+/* Not while it runs. Its memory is kept for the worker's next one. NULL is allowed. */
+void server_command_destroy(struct server_command **command);
+/* What a worker has kept. NULL is allowed. */
+void server_command_free(struct server_command **command);
 
 struct wasi_guest *server_command_guest(const struct server_command *command);
 bool server_command_exit(const struct server_command *command, u32 *code); /* proc_exit's */
@@ -510,6 +512,7 @@ struct worker {
     bool listening, draining, stopped;
     struct loop_timer drain_timer;
     struct buf spare_body;                  /* memory of a large body that was answered */
+    struct server_command *spare_command;   /* memory of a program's run that has ended */
     size_t body_bytes_max, reply_bytes_max; /* of any route */
     int spare_fd; /* given up to refuse a client when no descriptor is free */
     u32 connections;

@@ -302,6 +302,7 @@ static void stop(struct worker *w)
     buf_fini(&w->index_html);
     buf_fini(&w->openapi);
     buf_fini(&w->spare_body);
+    server_command_free(&w->spare_command);
     buf_fini(&w->payload);
     arena_fini(&w->arena);
 }

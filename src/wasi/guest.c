@@ -47,12 +47,15 @@ static const char *const right_kinds[] = {
 #undef WASI_RIGHT
 };
 
+/* Looked up once: a program has three streams, and a server many programs a second. */
 static u64 rights_of_kind(char kind)
 {
-    u64 rights = 0;
-    for (u32 i = 0; i < COUNT_OF(right_kinds); i++)
+    static u64 known['Z' + 1];
+    u64 rights = known[(u8)kind];
+    for (u32 i = 0; known[(u8)kind] == 0 && i < COUNT_OF(right_kinds); i++)
         if (strchr(right_kinds[i], kind) != NULL)
             rights |= (u64)1 << i;
+    known[(u8)kind] = rights;
     return rights;
 }
 
