@@ -21,9 +21,9 @@ enum { FD_IN, FD_OUT, FD_ERROR };
 struct server_command {
     struct buf variables; /* "NAME=VALUE", zero-terminated, one after the other */
     struct buf held;      /* output before the commit point */
+    struct wasi_guest *guest;
     /* From here on all is zero at first. */
     struct server_request *request;
-    struct wasi_guest *guest;
     struct wasi_stream in, out;
     bool body_ended; /* nothing will be added to the request's body buffer */
     bool is_committed, is_broken;
@@ -195,14 +195,15 @@ static bool make_guest(struct server_command *command, const char *name, struct 
                                          .env = command->env,
                                          .env_count = command->env_count,
                                          .helper = command->request->worker->helper};
-    return wasi_guest_create(&command->guest, &options, err) &&
-           wasi_guest_add_stream(command->guest, FD_IN, &command->in, err) &&
+    bool ok = command->guest == NULL ? wasi_guest_create(&command->guest, &options, err)
+                                     : wasi_guest_renew(command->guest, &options, err);
+    return ok && wasi_guest_add_stream(command->guest, FD_IN, &command->in, err) &&
            wasi_guest_add_stream(command->guest, FD_OUT, &command->out, err) &&
            wasi_guest_add_stream(command->guest, FD_ERROR, &command->error.stream, err) &&
            add_grants(command, err);
 }
 
-/* The one that ended last, with its buffers, or a new one; NULL: no memory. */
+/* The one that ended last, with its guest and buffers, or a new one; NULL: no memory. */
 static struct server_command *take(struct worker *w)
 {
     struct server_command *command = w->spare_command;
@@ -243,6 +244,7 @@ void server_command_free(struct server_command **at)
     *at = NULL;
     if (command == NULL)
         return;
+    wasi_guest_destroy(&command->guest);
     buf_fini(&command->variables);
     buf_fini(&command->held);
     free(command);
@@ -255,7 +257,8 @@ void server_command_destroy(struct server_command **at)
     if (command == NULL)
         return;
     struct worker *w = command->request->worker;
-    wasi_guest_destroy(&command->guest);
+    if (command->guest != NULL)
+        CHECK(wasi_guest_renew(command->guest, NULL, NULL)); /* its descriptors are closed now */
     server_stale_drop(&command->draft);
     server_printer_fini(&command->error);
     buf_clear(&command->variables);

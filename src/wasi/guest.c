@@ -298,21 +298,37 @@ static u64 texts_bytes(const char *const *texts, u32 count)
     return total;
 }
 
-bool wasi_guest_create(struct wasi_guest **out, const struct wasi_options *options, struct err *err)
+static void close_all(struct wasi_guest *guest)
+{
+    for (u32 i = 0; guest->fd_count > 0; i++)
+        if (guest->fds[i].kind != WASI_FD_FREE)
+            wasi_fd_close(guest, &guest->fds[i]);
+}
+
+bool wasi_guest_renew(struct wasi_guest *guest, const struct wasi_options *options, struct err *err)
 {
     static const struct wasi_options none = {0};
     if (options == NULL)
         options = &none;
-    if (texts_bytes(options->args, options->arg_count) +
-            texts_bytes(options->env, options->env_count) >
-        WASI_TEXTS_MAX)
-        return err_set(err, ERR_LIMIT, ERR_NO_AT,
-                       "arguments and environment take more than %llu bytes",
-                       (unsigned long long)WASI_TEXTS_MAX);
-    struct wasi_guest *guest = check_alloc(sizeof *guest);
-    guest->options = *options;
+    close_all(guest);
+    *guest = (struct wasi_guest){
+        .options = *options, .fds = guest->fds, .fd_cap = guest->fd_cap}; /* all of them free */
     if (guest->options.fds_max == 0)
         guest->options.fds_max = WASI_FDS_MAX;
+    return texts_bytes(options->args, options->arg_count) +
+                   texts_bytes(options->env, options->env_count) <=
+               WASI_TEXTS_MAX ||
+           err_set(err, ERR_LIMIT, ERR_NO_AT, "arguments and environment take more than %llu bytes",
+                   (unsigned long long)WASI_TEXTS_MAX);
+}
+
+bool wasi_guest_create(struct wasi_guest **out, const struct wasi_options *options, struct err *err)
+{
+    struct wasi_guest *guest = check_alloc(sizeof *guest);
+    if (!wasi_guest_renew(guest, options, err)) {
+        wasi_guest_destroy(&guest);
+        return false;
+    }
     *out = guest;
     return true;
 }
@@ -323,10 +339,7 @@ void wasi_guest_destroy(struct wasi_guest **guest)
     *guest = NULL;
     if (old == NULL)
         return;
-    for (u32 i = 0; i < old->fd_cap; i++)
-        if (old->fds[i].kind != WASI_FD_FREE)
-            wasi_fd_close(old, &old->fds[i]);
-    CHECK(old->fd_count == 0);
+    close_all(old);
     free(old->fds);
     free(old);
 }

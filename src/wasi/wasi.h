@@ -43,6 +43,10 @@ struct wasi_options {                     /* borrowed until wasi_guest_destroy *
  * environment together above 1 MiB). */
 MUST_CHECK bool wasi_guest_create(struct wasi_guest **out, const struct wasi_options *options,
                                   struct err *err);
+/* What a guest has is closed, and it becomes as a new one with these options: what it had allocated
+ * is used again. Not while it runs. errors: as above; it is empty then. */
+MUST_CHECK bool wasi_guest_renew(struct wasi_guest *guest, const struct wasi_options *options,
+                                 struct err *err);
 void wasi_guest_destroy(struct wasi_guest **guest); /* closes what is its own; not while it runs */
 
 /* Adds a directory under this name at the lowest free descriptor from 3.

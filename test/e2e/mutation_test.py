@@ -141,7 +141,7 @@ def answers_of(data):
                     args = json.loads(body)
                     if isinstance(args, list) and len(args) == 2:
                         answer = b"%d\n" % (args[0] + args[1])
-                except (ValueError, TypeError):
+                except (ValueError, TypeError, OverflowError):
                     pass
             answers.append(answer)
     except Malformed:
