@@ -1,5 +1,6 @@
 #include "server/supervisor.h"
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/check.h"
 #include "base/file.h"
 #include "proc/jail.h"
@@ -25,6 +26,8 @@
 #define FAILED_START_NS                                                                            \
     ((u64)5000000000) /* before a worker that could not be started is tried again */
 #define DRAIN_MARGIN_NS ((u64)1000000000) /* for a worker to end itself before it is killed */
+#define SAID_MAX        (64 * MIB) /* by a first worker of its start: a line for each endpoint */
+#define SAID_PIECE      4096
 #define START_HUNG      6 /* a start may take so many times what a worker may be silent for */
 #define SUSPECT_PART    4 /* of that time a suspect has to show that it lives */
 
@@ -314,12 +317,11 @@ static int wait_ms(u64 at)
 
 /* ---- the first worker ---- */
 
-/* Reads what worker 0 says of its start into why, up to its end. A signal to stop is passed on: it
- * ends a worker that is starting, and drains one that serves by now. */
-static size_t listen_to_first(struct supervisor *s, int ready_fd, char *why, size_t why_len)
+/* Reads all that worker 0 says of its start. A signal to stop is passed on: it ends a worker that
+ * is starting, and drains one that serves by now. */
+static void listen_to_first(struct supervisor *s, int ready_fd, struct buf *said)
 {
-    size_t len = 0;
-    while (len < why_len) {
+    for (;;) {
         struct pollfd watched[] = {{.fd = ready_fd, .events = POLLIN},
                                    {.fd = s->signals, .events = POLLIN}};
         end_hung(s);
@@ -333,39 +335,52 @@ static size_t listen_to_first(struct supervisor *s, int ready_fd, char *why, siz
             }
         if (watched[0].revents == 0)
             continue;
-        ssize_t got = read(ready_fd, why + len, why_len - len);
+        u8 *to = buf_reserve(said, SAID_PIECE);
+        ssize_t got = to == NULL ? 0 : read(ready_fd, to, SAID_PIECE);
         if (got <= 0)
-            break;
-        len += (size_t)got;
+            return;
+        buf_commit(said, (size_t)got);
     }
-    return len;
 }
 
-/* Waits for worker 0 to serve: what keeps it from starting would keep all of them. It says "\n"
- * when it serves, else "CODE TEXT". */
-static bool start_first(struct supervisor *s, struct err *err)
+/* Why worker 0 has not served: what it said, "CODE TEXT", or how it ended. */
+static bool explain_first(struct supervisor *s, struct buf *said, struct err *err)
 {
-    int ready[2];
-    if (pipe2(ready, O_CLOEXEC) != 0)
-        return err_sys(err, "cannot make a pipe");
-    char why[ERR_TEXT_MAX + 64], code[64];
-    bool ok = start_worker(s, 0, ready[1], err);
-    fd_close(&ready[1]);
-    size_t len = ok ? listen_to_first(s, ready[0], why, sizeof why - 1) : 0;
-    fd_close(&ready[0]);
-    bool has_served = board_get(&s->board->workers[0].started_ns) != 0; /* and has died since */
-    if (!ok || (len == 1 && why[0] == '\n') || (len == 0 && has_served))
-        return ok;
     int status, used = 0;
+    char code[64], how[64];
     waitpid(s->children[0].pid, &status, 0);
     s->children[0].pid = 0;
     if (s->wants_stop)
         return true;
-    why[len] = 0;
-    if (sscanf(why, "%63s %n", code, &used) == 1 && used > 0)
-        return err_set(err, err_code_from_text(code), ERR_NO_AT, "%s", why + used);
-    proc_status_text(status, why, sizeof why);
-    return err_set(err, ERR_INTERNAL, ERR_NO_AT, "the first worker ended at its start: %s", why);
+    buf_add_byte(said, 0);
+    const char *text = buf_ok(said) ? (const char *)said->bytes : "";
+    if (sscanf(text, "%63s %n", code, &used) == 1 && used > 0)
+        return err_set(err, err_code_from_text(code), ERR_NO_AT, "%s", text + used);
+    proc_status_text(status, how, sizeof how);
+    return err_set(err, ERR_INTERNAL, ERR_NO_AT, "the first worker ended at its start: %s", how);
+}
+
+/* Waits for worker 0 to serve, and tells people: what keeps it from starting would keep all of
+ * them. One that has said all has served, even if it has died since. */
+static bool start_first(struct supervisor *s, struct err *err)
+{
+    int ready[2];
+    struct buf said;
+    if (pipe2(ready, O_CLOEXEC) != 0)
+        return err_sys(err, "cannot make a pipe");
+    buf_init(&said, SAID_MAX);
+    bool ok = start_worker(s, 0, ready[1], err);
+    fd_close(&ready[1]);
+    if (ok) {
+        listen_to_first(s, ready[0], &said);
+        if (said.len >= 2 && said.bytes[0] == '\n' && said.bytes[said.len - 1] == 0)
+            (void)!fd_write_all(STDERR_FILENO, said.bytes + 1, said.len - 2); /* if it is open */
+        else
+            ok = explain_first(s, &said, err);
+    }
+    fd_close(&ready[0]);
+    buf_fini(&said);
+    return ok;
 }
 
 /* ---- life ---- */

@@ -252,10 +252,9 @@ static u64 wanted_instances(const struct worker *w)
     return count;
 }
 
-static bool tell_people(struct worker *w, struct err *err)
+/* What people read once the server serves. */
+static void add_announcement(struct worker *w, struct buf *out)
 {
-    struct buf *out = &w->payload;
-    buf_clear(out);
     buf_add_format(out, "listening on %s\n", w->config->announce);
     server_index_curl(&w->table, w->config->announce, out);
     if (w->limits->connections < w->plan->limits.connections)
@@ -267,21 +266,24 @@ static bool tell_people(struct worker *w, struct err *err)
                        "  %u instances per worker: more requests at a time wait; the sysctl "
                        "vm.max_map_count and ulimit -v allow more\n",
                        instances);
-    if (!buf_ok(out))
-        return err_set(err, ERR_LIMIT, ERR_NO_AT, "no memory to say where it listens");
-    (void)!fd_write_all(STDERR_FILENO, out->bytes, out->len); /* nobody may be there to read it */
-    return true;
 }
 
-/* Says that it serves: to people first, so that the line is there when the supervisor knows. */
+/* Tells the supervisor that it serves, and what to tell people. */
 static bool announce(struct worker *w, struct err *err)
 {
-    if (w->config->announce != NULL && !tell_people(w, err))
-        return false;
-    board_set(&w->board->started_ns, clock_monotonic_ns());
+    struct buf *out = &w->payload;
     int fd = w->config->ready_fd;
-    if (fd >= 0 && !fd_write_all(fd, "\n", 1))
-        fprintf(stderr, "weir: worker: the supervisor does not listen\n");
+    board_set(&w->board->started_ns, clock_monotonic_ns());
+    if (fd < 0)
+        return true;
+    buf_clear(out);
+    buf_add_byte(out, '\n');
+    add_announcement(w, out);
+    buf_add_byte(out, 0);
+    if (!buf_ok(out))
+        return err_set(err, ERR_LIMIT, ERR_NO_AT, "no memory to say where it listens");
+    if (!fd_write_all(fd, out->bytes, out->len))
+        return err_sys(err, "the supervisor does not listen");
     fd_close(&fd);
     return true;
 }

@@ -15,15 +15,15 @@
 struct server_worker_config {
     int listener_fd; /* non-blocking */
     int lifeline_fd; /* to the supervisor, non-blocking; -1: there are no folders to help with */
-    int ready_fd;    /* "\n" is written when it serves, then it is closed; -1: none */
+    int ready_fd;    /* "\n", what to tell people and "\0" are written when it serves; -1: none */
     u32 index;       /* of this worker */
     struct server_plan plan;
     struct scoreboard *board;
     u32 worker_count; /* all of the server's */
     int log_fd;       /* of server_log_open; -1: no log */
     int snapshots_fd; /* sealed; -1: there are none */
-    /* Base URL or NULL: when it serves, prints "listening on URL" as one line to standard error,
-     * and after it each endpoint as a curl line to paste, all in one write. */
+    /* Base URL, with a ready_fd: people are told "listening on URL" in a line, and after it each
+     * endpoint as a curl line to paste. */
     const char *announce;
 };
 
