@@ -111,7 +111,7 @@ class Memory(Isolated):
     def test_bombs(self):
         """Each gets what the limit allows and no more, all of it at once, and gives it back."""
         options = ("--workers", "1", "--memory-mib", str(BOMB_MIB), "--cpu-ms", "20000",
-                   "--wall-ms", "60000")
+                   "--wall-ms", "60000", "--body-idle-ms", "60000")
         with Server("hello", "hoard", options=options) as server:
             worker, = server.workers()
             server.call("/hello/add", 1, 2)
