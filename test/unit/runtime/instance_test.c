@@ -2,6 +2,7 @@
 #include "runtime/internal.h"
 #include "test/test.h"
 #include "test/unit/runtime/guest.h"
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -483,6 +484,45 @@ static void idle_instances_make_room_for_other_pools(void **state)
     end(&f);
 }
 
+/* A page map of the test's own: what the kernel says of a page it has written to swap, or of one
+ * that nobody wrote, without the swap that a test cannot count on. */
+static void swapped_pages_are_made_fresh(void **state)
+{
+    (void)state;
+    static const u64 swapped = (u64)1 << 62, file_page = (u64)5 << 61;
+    static u8 image[16 * ABI_PAGE_BYTES];
+    const struct guest_module m = {
+        .memory_pages = 16, .memory_max = 16, .image = image, .image_len = sizeof image};
+    struct fixture f;
+    struct rt_pool *pool;
+    struct rt_instance *instance;
+    begin(&f, &(struct rt_options){.scan_by_read = true, .memory_keep_bytes = 64 * KIB}, &m);
+    assert_true(rt_pool_create(&pool, f.module, 1, NULL));
+    assert_true(rt_pool_take(pool, &instance, NULL));
+    u8 *base = instance->memories[0].abi.base;
+    int map = memfd_create("pagemap", MFD_CLOEXEC);
+    off_t at = (off_t)((uintptr_t)base / RT_PAGE_BYTES * sizeof(u64));
+    for (u32 page = 0; page < sizeof image / RT_PAGE_BYTES; page++) {
+        u64 entry = page == 7 ? swapped : page == 9 ? file_page : 0;
+        assert_int_equal(pwrite(map, &entry, sizeof entry, at + (off_t)(page * sizeof entry)),
+                         sizeof entry);
+    }
+    int own = f.engine->pagemap_fd;
+    f.engine->pagemap_fd = map;
+    base[7 * RT_PAGE_BYTES] = base[8 * RT_PAGE_BYTES] = base[9 * RT_PAGE_BYTES] = 1;
+    rt_pool_release(pool, &instance);
+    rt_engine_settle(f.engine);
+    assert_true(rt_pool_take(pool, &instance, NULL));
+    f.engine->pagemap_fd = own;
+    fd_close(&map);
+    assert_int_equal(base[7 * RT_PAGE_BYTES], 0);
+    assert_int_equal(base[8 * RT_PAGE_BYTES], 1); /* the map was asked, and believed */
+    assert_int_equal(base[9 * RT_PAGE_BYTES], 1);
+    rt_pool_release(pool, &instance);
+    rt_pool_destroy(&pool);
+    end(&f);
+}
+
 static void a_reused_instance_is_fresh(void **state)
 {
     (void)state;
@@ -531,6 +571,7 @@ int main(void)
         cmocka_unit_test(instances_that_wait_for_one_another_are_fresh),
         cmocka_unit_test(idle_instances_make_room_for_other_pools),
         cmocka_unit_test(a_reused_instance_is_fresh),
+        cmocka_unit_test(swapped_pages_are_made_fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
