@@ -117,11 +117,13 @@ static bool is_idempotent(enum http_method method)
 }
 
 /* What a fallback of the route may need of the head outlives the buffer it came in. */
-static void keep_head(struct server_request *r, const struct http_parser *parser, const void *head)
+static bool keep_head(struct server_request *r, const struct http_parser *parser, const void *head)
 {
     buf_clear(&r->head);
     if (r->route->may_retry || r->route->keeps_answers)
         buf_add(&r->head, head, parser->head_len);
+    return buf_ok(&r->head) ||
+           err_set(&r->err, ERR_LIMIT, ERR_NO_AT, "no memory for the request's head");
 }
 
 static void route_program(struct server_request *r, const void *head)
@@ -186,9 +188,10 @@ void server_request_route(struct server_request *r, const struct http_parser *pa
             .func = match.endpoint == NULL ? NULL : match.endpoint->func,
         };
         r->is_idempotent = is_idempotent(request->method);
-        keep_head(r, parser, head);
     }
-    if (is_found && match.endpoint == NULL)
+    if (is_found && !keep_head(r, parser, head))
+        refuse(r);
+    else if (is_found && match.endpoint == NULL)
         route_program(r, head);
     else if (is_found)
         route_call(r, request, head);

@@ -75,15 +75,15 @@ class Allocations(unittest.TestCase):
         return Server(self.config, env=self.faults.environment, may_lose_workers=True)
 
     def ask(self, server, what):
-        """One request on a connection of its own: "good", "error" (503, a hang-up, or a program
-        that was told of it and gave up), or what was wrong."""
+        """One request on a connection of its own: "good", "error" (503, 500 of a stack that cannot
+        be mapped, a hang-up, or a program that was told of it and gave up), or what was wrong."""
         method, path, body, status, want = what
         try:
             got, headers, text = server.request(method, path, body)
         except (OSError, http.client.HTTPException):
             return "error"
-        if got in (502, 503) and "weir-request-id" in headers and json.loads(text)["error"][
-                "code"] in ("busy", "limit-exceeded", "exit-code"):
+        if got in (500, 502, 503) and "weir-request-id" in headers and json.loads(text)["error"][
+                "code"] in ("busy", "limit-exceeded", "exit-code", "system"):
             return "error"
         is_right = got == status and (want is None or text == want)
         return "good" if is_right else f"{method} {path}: {got} {text[:200]!r}"
@@ -133,6 +133,17 @@ class Allocations(unittest.TestCase):
                 os.kill(worker, signal.SIGKILL)
                 until(lambda: self.faults.get("fail_at") == 0)
                 until(lambda: self.battery(server) == ["good"] * len(BATTERY))
+
+    def test_the_first_request_of_a_worker(self):
+        """No memory of another one is there to be used again. Some failures may end a worker, but
+        then it has said so itself."""
+        request, = (what for what in BATTERY if what[1].startswith("/fickle"))
+        for point in range(1, 17):
+            with self.serve() as server:
+                self.faults.set("fail_at", self.faults.get("count") + point)
+                self.assertIn(self.ask(server, request), ("good", "error"), point)
+                self.faults.set("fail_at", 0)
+            self.assertNotIn("Segmentation fault", "".join(server.lines), point)
 
     def test_while_it_answers(self):
         """The first allocations of a fresh worker, one after another: the last point is the one
