@@ -131,6 +131,9 @@ size_t http_percent_decode(struct http_text text, char *out);
 /* The current Date value; format once a second. */
 #define HTTP_DATE_BYTES 30 /* "Sun, 06 Nov 1994 08:49:37 GMT" and a final zero */
 void http_date_format(i64 unix_seconds, char out[HTTP_DATE_BYTES]);
+/* Reads a date in any of its three forms; the year of the one with two digits is the one that is
+ * near now, in Unix seconds too. False: it is none. spec: RFC 9110 section 5.6.7 */
+MUST_CHECK bool http_date_parse(struct http_text text, i64 now, i64 *unix_seconds);
 /* The same as programs read it, without zone. */
 #define HTTP_TIME_BYTES 20 /* "1994-11-06T08:49:37" and a final zero */
 void http_time_format(i64 unix_seconds, char out[HTTP_TIME_BYTES]);

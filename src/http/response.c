@@ -1,6 +1,4 @@
 #include "http/http.h"
-#include <stdio.h>
-#include <string.h>
 
 static const struct {
     int status;
@@ -95,73 +93,4 @@ void http_response_add(struct buf *out, const struct http_response *response)
     add_field(out, "Connection", connection_option(response));
     add_field(out, "weir-request-id", response->request_id);
     buf_add_text(out, "\r\n");
-}
-
-static bool is_leap_year(int year)
-{
-    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
-struct civil_date {
-    int year, month, day; /* month and day from 1 */
-};
-
-/* The date that many days after 1970-01-01. */
-static struct civil_date date_from_days(int days)
-{
-    static const int month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    struct civil_date date = {.year = 1970, .month = 1};
-    for (; days >= 365 + is_leap_year(date.year); date.year++)
-        days -= 365 + is_leap_year(date.year);
-    for (;; date.month++) {
-        int count = month_days[date.month - 1] + (date.month == 2 && is_leap_year(date.year));
-        if (days < count)
-            break;
-        days -= count;
-    }
-    date.day = days + 1;
-    return date;
-}
-
-/* The years from 1970 to 9999: four digits. */
-static i64 presentable(i64 unix_seconds)
-{
-    i64 latest = 253402300799;
-    return unix_seconds < 0 ? 0 : unix_seconds > latest ? latest : unix_seconds;
-}
-
-void http_date_format(i64 unix_seconds, char out[HTTP_DATE_BYTES])
-{
-    static const char days[] = "ThuFriSatSunMonTueWed"; /* 1970-01-01 was a Thursday */
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    i64 now = presentable(unix_seconds);
-    struct civil_date date = date_from_days((int)(now / 86400));
-    int second = (int)(now % 86400);
-    char text[96]; /* the compiler reckons with numbers of any length */
-    snprintf(text, sizeof text, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
-             days + now / 86400 % 7 * 3, date.day, months + (size_t)(date.month - 1) * 3, date.year,
-             second / 3600, second / 60 % 60, second % 60);
-    memcpy(out, text, HTTP_DATE_BYTES);
-}
-
-/* By hand: every line of an access log has one. Returns where the next goes. */
-static char *put_digits(char *out, int value, int count, char behind)
-{
-    for (int i = count; i-- > 0; value /= 10)
-        out[i] = (char)('0' + value % 10);
-    out[count] = behind;
-    return out + count + 1;
-}
-
-void http_time_format(i64 unix_seconds, char out[HTTP_TIME_BYTES])
-{
-    i64 now = presentable(unix_seconds);
-    struct civil_date date = date_from_days((int)(now / 86400));
-    int second = (int)(now % 86400);
-    out = put_digits(out, date.year, 4, '-');
-    out = put_digits(out, date.month, 2, '-');
-    out = put_digits(out, date.day, 2, 'T');
-    out = put_digits(out, second / 3600, 2, ':');
-    out = put_digits(out, second / 60 % 60, 2, ':');
-    put_digits(out, second % 60, 2, 0);
 }

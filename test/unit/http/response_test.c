@@ -2,49 +2,6 @@
 #include "test/test.h"
 #include <string.h>
 
-static void dates(void **state)
-{
-    (void)state;
-    static const struct {
-        i64 seconds;
-        const char *want;
-    } cases[] = {
-        {0, "Thu, 01 Jan 1970 00:00:00 GMT"},
-        {784111777, "Sun, 06 Nov 1994 08:49:37 GMT"},
-        {951782400, "Tue, 29 Feb 2000 00:00:00 GMT"},
-        {951868800, "Wed, 01 Mar 2000 00:00:00 GMT"},
-        {1709164800, "Thu, 29 Feb 2024 00:00:00 GMT"},
-        {1767225599, "Wed, 31 Dec 2025 23:59:59 GMT"},
-        {4107542400, "Mon, 01 Mar 2100 00:00:00 GMT"}, /* 2100 is no leap year */
-        {253402300799, "Fri, 31 Dec 9999 23:59:59 GMT"},
-        {INT64_MAX, "Fri, 31 Dec 9999 23:59:59 GMT"},
-        {-1, "Thu, 01 Jan 1970 00:00:00 GMT"},
-    };
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        char text[HTTP_DATE_BYTES];
-        http_date_format(cases[i].seconds, text);
-        assert_string_equal(text, cases[i].want);
-    }
-}
-
-static void times(void **state)
-{
-    (void)state;
-    static const struct {
-        i64 seconds;
-        const char *want;
-    } cases[] = {
-        {0, "1970-01-01T00:00:00"},          {784111777, "1994-11-06T08:49:37"},
-        {1709164800, "2024-02-29T00:00:00"}, {INT64_MAX, "9999-12-31T23:59:59"},
-        {-1, "1970-01-01T00:00:00"},
-    };
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        char text[HTTP_TIME_BYTES];
-        http_time_format(cases[i].seconds, text);
-        assert_string_equal(text, cases[i].want);
-    }
-}
-
 static void heads(void **state)
 {
     (void)state;
@@ -89,8 +46,6 @@ static void every_error_has_a_named_status(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dates),
-        cmocka_unit_test(times),
         cmocka_unit_test(heads),
         cmocka_unit_test(every_error_has_a_named_status),
     };
