@@ -128,6 +128,7 @@ static bool commit(struct server_command *command)
         return break_off(command, "the program wrote more than its Content-Length says");
     struct http_response response = make_response(command);
     command->is_committed = true;
+    server_stale_forget(r, command->cgi.status);
     command->draft = server_stale_begin(r, &command->cgi, command->held.bytes);
     server_conn_stream_begin(r->conn, &response);
     bool ok = add_body(command, command->held.bytes + head_len, command->held.len - head_len);
@@ -335,6 +336,8 @@ static void answer_held(struct server_command *command)
 void server_command_end(struct server_command *command, bool is_good)
 {
     struct server_request *r = command->request;
+    /* Again: it may have changed more since its answer began. */
+    server_stale_forget(r, command->cgi.status);
     if (!command->is_committed) {
         answer_held(command);
     } else if (!is_good) {

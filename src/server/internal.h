@@ -200,6 +200,8 @@ struct server_request {
     const struct http_request *parsed; /* the head; spans of: */
     struct buf head;                   /* kept where a fallback may need it, else empty */
     size_t script_len;                 /* bytes of the path that name the program */
+    _Atomic u64 *generation;           /* PROGRAM: of answers kept for its target; NULL: none are */
+    u64 generation_seen;               /* before the program began */
     struct buf body;
     size_t body_taken; /* by the program */
     bool body_is_kept; /* body holds it from its beginning */
@@ -348,6 +350,14 @@ u32 server_fallbacks_idle(const struct endpoint_table *table, const struct serve
 struct stale_store;
 struct stale_store *server_stale_create(size_t limit_bytes);
 void server_stale_destroy(struct stale_store **store);
+
+/* The head of a request for a program has come: remembers the generation of what is kept for its
+ * target. */
+void server_stale_watch(struct server_request *r, const void *head);
+
+/* A program's answer to the request has begun, or all of it has come: what is kept for the target
+ * is forgotten by all workers if it may be true no more. spec: RFC 9111 section 4.4 */
+void server_stale_forget(struct server_request *r, int status);
 
 /* An answer on its way into the store; NULL members: it is not storable. */
 struct stale_draft;

@@ -129,6 +129,7 @@ static bool keep_head(struct server_request *r, const struct http_parser *parser
 static void route_program(struct server_request *r, const void *head)
 {
     r->target = REQUEST_PROGRAM;
+    server_stale_watch(r, head);
     if (!server_call_make_command(r, head, &r->err))
         refuse(r);
 }

@@ -2,7 +2,8 @@
  * server/scoreboard.h -- what workers tell each other, the supervisor and the control process, in a
  * shared memory file:
  *
- *   struct scoreboard                 the header, and a block per worker
+ *   struct scoreboard                 the header, a block per worker, and the generations of kept
+ *                                     answers; any worker writes these
  *   struct scoreboard_breaker         per route and version; any worker writes
  *   struct scoreboard_route           per worker and route; that worker writes
  *
@@ -77,12 +78,16 @@ struct scoreboard_route {
     struct scoreboard_bucket windows[SERVER_VERSIONS][SCOREBOARD_BUCKETS];
 };
 
+/* Of answers kept for the fallback stale: counters, one for all targets of a hash. */
+#define SCOREBOARD_GENERATIONS 8192
+
 struct scoreboard {
     u64 supervisor_pid, started_ns;
     u64 started_unix_ns; /* the same moment on the real-time clock */
     u64 worker_count;
     u64 spare[12];
     struct scoreboard_worker workers[SCOREBOARD_WORKERS_MAX];
+    _Atomic u64 generations[SCOREBOARD_GENERATIONS];
 };
 
 static inline size_t scoreboard_breakers_at(void)

@@ -3,9 +3,13 @@
  * answered from here.
  *
  * Spec: RFC 9111: what may be stored (section 3), when it is fresh (4.2.1), when it must not be
- * served stale (4.2.4), and which request it answers (4.1); Age (5.1); RFC 9211: Cache-Status. As a
- * shared cache, and stricter: requests with credentials or cookies, and answers that set cookies,
- * stay outside.
+ * served stale (4.2.4), which request it answers (4.1), and what makes it invalid (4.4); Age (5.1);
+ * RFC 9211: Cache-Status. As a shared cache, and stricter: requests with credentials or cookies,
+ * and answers that set cookies, stay outside.
+ *
+ * Workers share no answers, only generations: counters on the scoreboard, found by a hash of the
+ * target. An entry counts while the one of its target is what it was before the program began that
+ * answered. Targets of the same hash are forgotten together.
  */
 #include "base/check.h"
 #include "base/file.h"
@@ -29,6 +33,8 @@ struct stale_entry {
     size_t size;
     u64 stored_ns; /* when; monotonic, so that no jump of the date makes it old or young */
     i64 fresh_s;   /* how long it is fresh */
+    const _Atomic u64 *generation;
+    u64 generation_seen;
     bool stale_is_forbidden;
     int status;
     char date[HTTP_DATE_BYTES];
@@ -134,6 +140,38 @@ static void add_values(const struct server_request *r, struct http_text name, st
         buf_add_byte(out, ',');
     }
     buf_add_byte(out, 0);
+}
+
+/* ---- what makes entries invalid ---- */
+
+/* The path and query name the route too. */
+void server_stale_watch(struct server_request *r, const void *head)
+{
+    r->generation = NULL;
+    if (!r->route->keeps_answers)
+        return;
+    struct http_text path = http_span_text(head, r->parsed->path);
+    struct http_text query = http_span_text(head, r->parsed->query);
+    u64 hash = text_hash(path.bytes, path.len) + 3 * text_hash(query.bytes, query.len);
+    r->generation = &r->worker->config->board->generations[hash % SCOREBOARD_GENERATIONS];
+    r->generation_seen = atomic_load(r->generation);
+}
+
+static bool is_safe(enum http_method method)
+{
+    return method == HTTP_GET || method == HTTP_HEAD || method == HTTP_OPTIONS ||
+           method == HTTP_TRACE;
+}
+
+void server_stale_forget(struct server_request *r, int status)
+{
+    if (r->generation != NULL && status < 400 && !is_safe(r->parsed->method))
+        atomic_fetch_add(r->generation, 1);
+}
+
+static bool is_outdated(const struct stale_entry *entry)
+{
+    return atomic_load(entry->generation) != entry->generation_seen;
 }
 
 /* ---- what may be stored ---- */
@@ -281,6 +319,8 @@ static bool fill_entry(struct stale_entry *entry, const struct server_request *r
     entry->field_count = cgi->field_count;
     entry->status = cgi->status;
     memcpy(entry->date, server_worker_date(r->worker), sizeof entry->date);
+    entry->generation = r->generation;
+    entry->generation_seen = r->generation_seen;
     entry->stored_ns = clock_monotonic_ns();
     entry->fresh_s = control.has_shared_age ? control.shared_age_s : control.max_age_s;
     entry->stale_is_forbidden = control.must_revalidate || control.has_shared_age;
@@ -290,7 +330,7 @@ static bool fill_entry(struct stale_entry *entry, const struct server_request *r
 struct stale_draft *server_stale_begin(struct server_request *r, const struct http_cgi *cgi,
                                        const void *head)
 {
-    if (!r->route->keeps_answers || r->reason != NULL || !status_is_storable(cgi->status) ||
+    if (r->generation == NULL || r->reason != NULL || !status_is_storable(cgi->status) ||
         !request_allows(r, false))
         return NULL;
     struct stale_draft *draft = calloc(1, sizeof *draft);
@@ -338,7 +378,8 @@ void server_stale_end(struct stale_draft **at, struct stale_store *store)
         return;
     struct stale_entry *entry = draft->entry;
     entry->size = sizeof *entry + entry->bytes.cap + entry->field_count * sizeof *entry->fields;
-    if (draft->failed || !buf_ok(&entry->bytes) || entry->size > store->limit_bytes) {
+    if (draft->failed || !buf_ok(&entry->bytes) || entry->size > store->limit_bytes ||
+        is_outdated(entry)) {
         server_stale_drop(at);
         return;
     }
@@ -384,8 +425,13 @@ static struct stale_entry *find(struct stale_store *store, const struct server_r
     buf_clear(scratch);
     add_key(r, scratch);
     u64 hash = text_hash(scratch->bytes, scratch->len);
-    for (struct stale_entry *entry = store->buckets[hash % BUCKETS]; entry != NULL;
-         entry = entry->next) {
+    for (struct stale_entry *entry = store->buckets[hash % BUCKETS], *next; entry != NULL;
+         entry = next) {
+        next = entry->next;
+        if (is_outdated(entry)) {
+            store_remove(store, entry);
+            continue;
+        }
         buf_clear(scratch);
         add_key(r, scratch);
         if (entry->hash == hash && entry->key_len == scratch->len &&

@@ -4,7 +4,7 @@ import re
 import shutil
 import time
 
-from harness import *  # pylint: disable=wildcard-import,unused-wildcard-import
+from faults import *  # pylint: disable=wildcard-import,unused-wildcard-import
 
 FUNCTIONS = """
 workers = 1
@@ -82,6 +82,8 @@ path = "{guests}/fickle.wasm"
 previous = "{guests}/fickle.wasm"
 [modules.second]
 path = "{guests}/fickle.wasm"
+[modules.served]
+path = "{guests}/served.wasm"
 
 [routes.first]
 fallback = ["route:second"]
@@ -90,6 +92,35 @@ module = "first"
 keep-body = "4 KiB"
 fallback = ["route:second", "static:busy.json"]
 [routes.second]
+[routes.stale]
+module = "first"
+fallback = ["stale"]
+[routes.twice]
+module = "first"
+fallback = ["route:second", "stale"]
+[routes.shut]
+module = "first"
+fallback = ["stale"]
+breaker-failures = 4
+breaker-open = "60 s"
+[routes.served]
+fallback = ["stale"]
+breaker-failures = 4
+breaker-open = "60 s"
+[routes.served-again]
+module = "served"
+fallback = ["stale"]
+breaker-failures = 4
+breaker-open = "60 s"
+"""
+
+STORES = """
+workers = 2
+stale-store = "4 MiB"
+dirs = ["state::/state"]
+
+[modules.first]
+path = "{guests}/fickle.wasm"
 [routes.stale]
 module = "first"
 fallback = ["stale"]
@@ -196,14 +227,34 @@ class Functions(Configured):
         self.assertEqual(self.server.request("POST", "/spin/spin", "[]")[0], 404)
 
 
-class Programs(Configured):
-    CONFIG = PROGRAMS
-
+class Moody(Configured):
     def setUp(self):
         self.mood("first", "good")
 
     def mood(self, name, text):
         self.write(os.path.join("state", name + ".mood"), text)
+
+    def stale(self, path="/stale", body=None, client=None, **headers):
+        status, got, body = self.server.request("GET", path, body, headers, client)
+        return status, got["weir-fallback"], body
+
+    def keep(self, *paths, fields="", **how):
+        """They are asked while all is well, which it is not afterwards."""
+        self.mood("first", "good\n" + fields)
+        for path in paths:
+            self.assertEqual(self.stale(path, **how)[:2], (200, None))
+        self.mood("first", "trap")
+
+    def change(self, path, method="POST", fields="", client=None):
+        """The status of a request that changes what is there, or says so."""
+        self.mood("first", "good\n" + fields)
+        status, _, _ = self.server.request(method, path, client=client)
+        self.mood("first", "trap")
+        return status
+
+
+class Programs(Moody):
+    CONFIG = PROGRAMS
 
     def ask(self, path, method="POST", body=b"abc", **headers):
         """(status, weir-fallback, body)"""
@@ -248,10 +299,6 @@ class Programs(Configured):
             sock.sendall(b"y" * 10000)
             got = read_all(sock)
         self.assertTrue(got.endswith(b"second: " + b"y" * 20000), got[:300])
-
-    def stale(self, path="/stale", **headers):
-        status, got, body = self.server.request("GET", path, headers=headers)
-        return status, got["weir-fallback"], body
 
     def test_stale_answers(self):
         self.mood("first", "good\nCache-Control: max-age=60\nX-Own: 1\n")
@@ -302,6 +349,144 @@ class Programs(Configured):
         self.assertEqual(self.stale("/stale/vary", **{"Accept-Language": "fr"})[0], 502)
         self.assertEqual(self.stale("/stale/vary",
                                     **{"Accept-Language": "de", "X-Two": "1"})[0], 502)
+
+    def open_breaker(self, path):
+        """As four clients whose requests fail."""
+        for i in range(4):
+            client = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE_S,
+                                                source_address=(f"127.0.0.{1 + i}", 0))
+            self.assertGreaterEqual(self.server.request("GET", path, client=client)[0], 500)
+            client.close()
+
+    def test_a_change_makes_kept_answers_invalid(self):
+        cases = [(method, "", 200, 502) for method in ("POST", "PUT", "DELETE", "PATCH")]
+        cases += [(method, "", 200, 200) for method in ("HEAD", "OPTIONS", "TRACE")]
+        cases += [("POST", f"Status: {status}\n", status, 502) for status in (201, 204, 303, 399)]
+        cases += [("POST", f"Status: {status}\n", status, 200) for status in (400, 404, 500, 599)]
+        for i, (method, fields, status, then) in enumerate(cases):
+            path, others = f"/stale/change/{i}?a", (f"/stale/change/{i}?b", f"/stale/change/{i}/?a")
+            self.keep(path, *others, fields="Vary: X-One\n")
+            self.keep(path, fields="Vary: X-One\n", **{"X-One": "1"})
+            self.assertEqual(self.change(path, method, fields), status, (method, fields))
+            self.assertEqual(self.stale(path)[0], then, (method, fields))
+            self.assertEqual(self.stale(path, **{"X-One": "1"})[0], then, (method, fields))
+            for other in others:
+                self.assertEqual(self.stale(other)[0], 200, (method, fields))
+
+    def test_a_change_that_fails_leaves_kept_answers(self):
+        self.keep("/stale/fails")
+        self.assertEqual(self.ask("/stale/fails")[0], 502)
+        self.assertEqual(self.stale("/stale/fails")[0], 200)
+
+    def test_a_change_by_a_fallback(self):
+        self.mood("second", "good")
+        self.addCleanup(self.mood, "second", "good")
+        self.keep("/twice/a", "/twice/b")
+        self.assertEqual(self.ask("/twice/a")[1], "route; reason=unreachable")
+        self.mood("second", "trap")
+        self.assertEqual([self.stale(path)[0] for path in ("/twice/a", "/twice/b")], [502, 200])
+
+    def test_a_change_while_an_answer_is_made(self):
+        path = "/stale/meanwhile"
+        with self.server.open() as sock:
+            sock.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                         "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n".encode())
+            self.assertTrue(sock.recv(4096).startswith(b"HTTP/1.1 100 "))  # it has begun
+            self.assertEqual(self.change(path), 200)
+            self.keep(path)
+            self.mood("first", "good")
+            sock.sendall(b"old")
+            self.assertTrue(read_all(sock).endswith(b"first: old"))
+        self.mood("first", "trap")  # the old one is not kept, and has put no other one away
+        self.assertEqual(self.stale(path), (200, "stale; reason=unreachable", b"first: "))
+
+    def begin_change(self, path):
+        """A change whose answer has begun; it ends when another byte has come."""
+        sock = self.server.open()
+        self.addCleanup(sock.close)
+        sock.sendall(f"POST {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                     "Content-Length: 50000\r\n\r\n".encode() + b"a" * 49999)
+        self.assertTrue(sock.recv(4096).startswith(b"HTTP/1.1 200 "))
+        return sock
+
+    def end_change(self, sock):
+        sock.sendall(b"b")
+        self.assertTrue(read_all(sock).endswith(b"B\r\n0\r\n\r\n"))
+
+    def check_changed(self, changed, other):
+        self.open_breaker(changed.partition("?")[0] + "?trap")
+        self.assertEqual([self.stale(path)[:2] for path in (changed, other)],
+                         [(503, "built-in; reason=breaker-open"),
+                          (200, "stale; reason=breaker-open")])
+
+    def test_a_change_counts_when_its_answer_begins(self):
+        paths = ("/served?upper", "/served?plain")
+        self.assertEqual([self.stale(path)[0] for path in paths], [200, 200])
+        sock = self.begin_change(paths[0])
+        self.check_changed(*paths)
+        self.end_change(sock)
+
+    def test_a_change_counts_again_when_its_answer_ends(self):
+        paths = ("/served-again?upper", "/served-again?plain")
+        sock = self.begin_change(paths[0])
+        self.assertEqual([self.stale(path)[0] for path in paths], [200, 200])
+        self.end_change(sock)
+        self.check_changed(*paths)
+
+    def test_a_long_answer(self):
+        for spare, status in ((0, 200), (1, 502)):
+            path, body = f"/stale/long/{spare}", b"x" * (1048576 - len("first: ") + spare)
+            self.keep(path, body=body)
+            got = self.stale(path)
+            self.assertEqual(got[0], status)
+            self.assertEqual(got[2] == b"first: " + body, status == 200)
+
+
+class Stores(Moody):
+    """What several workers keep, and how much of it."""
+    CONFIG = STORES
+
+    def setUp(self):
+        """A connection to each worker."""
+        super().setUp()
+        until(lambda: len(self.server.workers()) == 2)
+        self.clients = [self.server.client(), self.server.client()]
+        names = set()
+        for client, other in zip(self.clients, self.server.workers()):
+            self.addCleanup(client.close)
+            freeze(other)
+            _, headers, _ = self.server.request("GET", "/", client=client)
+            os.kill(other, signal.SIGCONT)
+            names.add(headers["weir-request-id"][:8])
+        self.assertEqual(len(names), 2)
+
+    def test_each_keeps_its_own(self):
+        self.keep("/stale/own", client=self.clients[0])
+        self.assertEqual([self.stale("/stale/own", client=client)[0] for client in self.clients],
+                         [200, 502])
+
+    def test_a_change_in_one_is_a_change_in_all(self):
+        for i, changing in enumerate(self.clients):
+            paths = [f"/stale/{i}/{name}" for name in ("changed", "failed", "other")]
+            for client in self.clients:
+                self.keep(*paths, client=client)
+            self.assertEqual(self.change(paths[0], client=changing), 200)
+            self.assertEqual(self.change(paths[1], fields="Status: 500\n", client=changing), 500)
+            for client in self.clients:
+                self.assertEqual([self.stale(path, client=client)[0] for path in paths],
+                                 [502, 200, 200])
+            for client in self.clients:  # what is kept afterwards counts
+                self.keep(paths[0], client=client)
+                self.assertEqual(self.stale(paths[0], client=client)[0], 200)
+
+    def test_who_was_not_used_for_longest_leaves(self):
+        client, body = self.clients[0], b"x" * 900000  # three of them fit
+        a, b, c, d = (f"/stale/many/{name}" for name in "abcd")
+        self.keep(a, b, c, body=body, client=client)
+        self.assertEqual(self.stale(a, client=client)[0], 200)
+        self.keep(d, body=body, client=client)
+        self.assertEqual([self.stale(path, client=client)[0] for path in (a, b, c, d)],
+                         [200, 502, 200, 200])
 
 
 class Example(unittest.TestCase):

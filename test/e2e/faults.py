@@ -77,6 +77,7 @@ class Board:
               "refused", "guest_cpu_ns", "log_dropped")
     ROUTE = ("requests", "running", "waiting", "traps", "deadlines", "refused", "shed", "shorted")
     WORKERS_MAX = 256
+    GENERATIONS = 8192
 
     def __init__(self, server):
         folder = f"/proc/{server.process.pid}/fd"
@@ -92,7 +93,8 @@ class Board:
 
         def pages(size):
             return -(-size // 4096) * 4096
-        self.routes_at = pages(128 + 128 * self.WORKERS_MAX) + pages(128 * self.routes)
+        self.routes_at = (pages(128 + 128 * self.WORKERS_MAX + 8 * self.GENERATIONS) +
+                          pages(128 * self.routes))
         self.route_size = (len(self.memory) - self.routes_at) // (self.workers * self.routes)
 
     def worker(self, index, field):
