@@ -101,9 +101,11 @@ void server_request_fail(struct server_request *r, const struct err *err,
 {
     const struct server_route *plan = r->route->plan;
     struct scoreboard_route *board = r->route->board;
-    if (r->reason == NULL)
+    if (r->reason == NULL) {
         r->reason =
             trap != NULL && err->code != ERR_DEADLINE ? trap->code : err_code_text(err->code);
+        r->reason_status = err_code_http(err->code);
+    }
     while (r->fallback_at < plan->fallback_count) {
         const struct server_fallback *fallback = &plan->fallbacks[r->fallback_at++];
         if (try_fallback(r, fallback))

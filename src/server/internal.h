@@ -214,6 +214,7 @@ struct server_request {
     struct server_request *next_waiting, *prev_waiting;
     u32 fallback_at;           /* the next one to try */
     const char *reason;        /* code of the failure that fallbacks answer for; NULL: none */
+    int reason_status;         /* of the answer that such a failure gets */
     char fallback_field[64];   /* "stale; reason=deadline", of the answer; "" for none */
     char fallback_outcome[64]; /* the same for the log */
 };

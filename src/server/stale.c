@@ -442,6 +442,17 @@ static struct stale_entry *find(struct stale_store *store, const struct server_r
     return NULL;
 }
 
+/* A fresh entry was bypassed: the store handles no request before its call has failed. Without
+ * fwd-status the call would have given the status of this answer. spec: RFC 9211 section 2 */
+static void describe(const struct server_request *r, i64 ttl_s, char *out, size_t size)
+{
+    char forwarded[32] = "hit";
+    if (r->record.cpu_ns > 0)
+        snprintf(forwarded, sizeof forwarded, "fwd=%s; fwd-status=%d",
+                 ttl_s > 0 ? "bypass" : "stale", r->reason_status);
+    snprintf(out, size, "weir; %s; ttl=%lld; detail=%s", forwarded, (long long)ttl_s, r->reason);
+}
+
 bool server_stale_answer(struct server_request *r)
 {
     struct worker *w = r->worker;
@@ -451,12 +462,11 @@ bool server_stale_answer(struct server_request *r)
     if (entry == NULL)
         return false;
     i64 age_s = (i64)((clock_monotonic_ns() - entry->stored_ns) / 1000000000);
-    bool is_fresh = age_s < entry->fresh_s, was_called = r->record.cpu_ns > 0;
-    if (!is_fresh && entry->stale_is_forbidden)
+    i64 ttl_s = entry->fresh_s - age_s;
+    if (ttl_s <= 0 && entry->stale_is_forbidden)
         return false;
     char status[128];
-    snprintf(status, sizeof status, "weir; %s; ttl=%lld; detail=%s",
-             was_called ? "fwd=stale" : "hit", (long long)(entry->fresh_s - age_s), r->reason);
+    describe(r, ttl_s, status, sizeof status);
     struct buf *out = &w->payload;
     buf_clear(out);
     buf_add(out, entry->bytes.bytes + entry->body_at, entry->bytes.len - entry->body_at);

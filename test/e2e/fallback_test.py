@@ -307,7 +307,6 @@ class Programs(Moody):
         status, headers, body = self.server.request("GET", "/stale/a?b")
         self.assertEqual((status, headers["weir-fallback"], headers["x-own"], body),
                          (200, "stale; reason=unreachable", "1", b"first: "))
-        self.assertRegex(headers["cache-status"], r"^weir; fwd=stale; ttl=\d+; detail=unreachable$")
         self.assertGreaterEqual(int(headers["age"]), 0)
         self.assertEqual(self.server.request("HEAD", "/stale/a?b")[0], 200)
         for path, headers in (("/stale/a?c", {}), ("/stale/A?b", {}),
@@ -350,6 +349,14 @@ class Programs(Moody):
         self.assertEqual(self.stale("/stale/vary",
                                     **{"Accept-Language": "de", "X-Two": "1"})[0], 502)
 
+    def cache_status(self, path):
+        """(what became of the request, ttl, detail) of a kept answer; None: there was none."""
+        status, headers, _ = self.server.request("GET", path)
+        if status != 200:
+            return None
+        return re.fullmatch(r"weir; (.*); ttl=(-?\d+); detail=(.*)",
+                            headers["cache-status"]).groups()
+
     def open_breaker(self, path):
         """As four clients whose requests fail."""
         for i in range(4):
@@ -357,6 +364,26 @@ class Programs(Moody):
                                                 source_address=(f"127.0.0.{1 + i}", 0))
             self.assertGreaterEqual(self.server.request("GET", path, client=client)[0], 500)
             client.close()
+
+    def test_what_became_of_the_request(self):
+        self.keep("/stale/status/old")
+        self.keep("/stale/status/fresh", fields="Cache-Control: max-age=600\n")
+        self.assertEqual(self.cache_status("/stale/status/old")[::2],
+                         ("fwd=stale; fwd-status=502", "unreachable"))
+        self.assertEqual(self.cache_status("/stale/status/fresh")[::2],
+                         ("fwd=bypass; fwd-status=502", "unreachable"))
+        self.mood("first", "spin")
+        self.assertEqual(self.cache_status("/stale/status/old")[::2],
+                         ("fwd=stale; fwd-status=503", "deadline"))
+
+    def test_an_open_breaker(self):
+        self.keep("/shut/old")
+        self.keep("/shut/fresh", fields="Cache-Control: max-age=600\n")
+        self.open_breaker("/shut/fails")
+        self.mood("first", "good")
+        for name in ("old", "fresh"):
+            hit, ttl, detail = self.cache_status(f"/shut/{name}")
+            self.assertEqual((hit, int(ttl) > 0, detail), ("hit", name == "fresh", "breaker-open"))
 
     def test_a_change_makes_kept_answers_invalid(self):
         cases = [(method, "", 200, 502) for method in ("POST", "PUT", "DELETE", "PATCH")]
