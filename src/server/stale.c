@@ -32,7 +32,7 @@ struct stale_entry {
     u64 hash;
     size_t size;
     u64 stored_ns; /* when; monotonic, so that no jump of the date makes it old or young */
-    i64 fresh_s;   /* how long it is fresh */
+    i64 fresh_s;   /* how long it is fresh; below 0: it has never been */
     const _Atomic u64 *generation;
     u64 generation_seen;
     bool stale_is_forbidden;
@@ -177,8 +177,8 @@ static bool is_outdated(const struct stale_entry *entry)
 /* ---- what may be stored ---- */
 
 struct control {
-    bool no_store, no_cache, is_private, must_revalidate, has_max_age, has_shared_age;
-    i64 max_age_s, shared_age_s;
+    bool no_store, no_cache, is_private, must_revalidate, has_max_age, has_shared_age, has_expires;
+    i64 max_age_s, shared_age_s, expires_s; /* from now on; of each the first counts */
 };
 
 static i64 seconds_of(const char *digits, size_t len)
@@ -209,11 +209,11 @@ static void read_directive(struct control *control, const char *word, size_t len
     control->is_private |= word_is(word, name_len, "private");
     control->must_revalidate |=
         word_is(word, name_len, "must-revalidate") || word_is(word, name_len, "proxy-revalidate");
-    if (word_is(word, name_len, "max-age")) {
+    if (!control->has_max_age && word_is(word, name_len, "max-age")) {
         control->has_max_age = true;
         control->max_age_s = seconds_of(value, value_len);
     }
-    if (word_is(word, name_len, "s-maxage")) {
+    if (!control->has_shared_age && word_is(word, name_len, "s-maxage")) {
         control->has_shared_age = true;
         control->shared_age_s = seconds_of(value, value_len);
     }
@@ -235,6 +235,25 @@ static void read_control(struct control *control, struct http_text value)
             len--;
         read_directive(control, from, len);
     }
+}
+
+/* What is no date has expired, at the latest now. spec: RFC 9111 section 5.3 */
+static void read_expires(struct control *control, struct http_text value, i64 now)
+{
+    i64 date;
+    if (control->has_expires)
+        return;
+    control->has_expires = true;
+    control->expires_s = http_date_parse(value, now, &date) ? date - now : 0;
+}
+
+/* spec: RFC 9111 section 4.2.1 */
+static i64 fresh_for(const struct control *control)
+{
+    return control->has_shared_age ? control->shared_age_s
+           : control->has_max_age  ? control->max_age_s
+           : control->has_expires  ? control->expires_s
+                                   : 0;
 }
 
 static bool name_is(struct http_text name, const char *word)
@@ -294,6 +313,8 @@ static bool response_allows(const struct server_request *r, const struct http_cg
             return false;
         if (name_is(name, "cache-control"))
             read_control(control, value);
+        if (name_is(name, "expires"))
+            read_expires(control, value, r->worker->date_second);
     }
     return !control->no_store && !control->no_cache && !control->is_private;
 }
@@ -304,6 +325,7 @@ static bool fill_entry(struct stale_entry *entry, const struct server_request *r
                        const struct http_cgi *cgi, const void *head)
 {
     struct control control = {0};
+    memcpy(entry->date, server_worker_date(r->worker), sizeof entry->date);
     add_key(r, &entry->bytes);
     entry->key_len = entry->vary_at = entry->bytes.len;
     if (!response_allows(r, cgi, head, &control, &entry->bytes))
@@ -318,11 +340,10 @@ static bool fill_entry(struct stale_entry *entry, const struct server_request *r
     memcpy(entry->fields, cgi->fields, cgi->field_count * sizeof *entry->fields);
     entry->field_count = cgi->field_count;
     entry->status = cgi->status;
-    memcpy(entry->date, server_worker_date(r->worker), sizeof entry->date);
     entry->generation = r->generation;
     entry->generation_seen = r->generation_seen;
     entry->stored_ns = clock_monotonic_ns();
-    entry->fresh_s = control.has_shared_age ? control.shared_age_s : control.max_age_s;
+    entry->fresh_s = fresh_for(&control);
     entry->stale_is_forbidden = control.must_revalidate || control.has_shared_age;
     return buf_ok(&entry->bytes);
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Routes of a weir.toml: their limits, and what answers when a call fails."""
+import email.utils
 import re
 import shutil
 import time
@@ -384,6 +385,35 @@ class Programs(Moody):
         for name in ("old", "fresh"):
             hit, ttl, detail = self.cache_status(f"/shut/{name}")
             self.assertEqual((hit, int(ttl) > 0, detail), ("hit", name == "fresh", "breaker-open"))
+
+    def test_expires(self):
+        ahead, past = time.time() + 600, time.time() - 600
+        later, earlier = (email.utils.formatdate(at, usegmt=True) for at in (ahead, past))
+        strict = "Cache-Control: must-revalidate\n"
+        cases = (  # fields, and the greatest ttl: None if there is no answer
+            (f"Expires: {later}\n", 600),
+            (time.strftime("Expires: %A, %d-%b-%y %H:%M:%S GMT\n", time.gmtime(ahead)), 600),
+            (f"Expires: {time.asctime(time.gmtime(ahead))}\n", 600),
+            (f"Expires: {later}\nCache-Control: max-age=60\n", 60),
+            (f"Expires: {earlier}\nCache-Control: max-age=60\n", 60),
+            (f"Expires: {earlier}\n", -600),
+            (f"Expires: {later}\n" + strict, 600),
+            (f"Expires: {earlier}\n" + strict, None),
+            (f"Expires: {later}\nCache-Control: s-maxage=0\n", None),
+            ("Expires: 0\n", 0),
+            ("Expires: 0\n" + strict, None),
+            (f"Expires: {later} or so\n" + strict, None),
+            (f"Expires: 0\nExpires: {later}\n" + strict, None),  # the first one counts
+            ("Cache-Control: max-age=60, max-age=0\n" + strict, 60))
+        for i, (fields, most) in enumerate(cases):
+            path = f"/stale/expires/{i}"
+            self.keep(path, fields=fields)
+            got = self.cache_status(path)
+            if most is None:
+                self.assertIsNone(got, fields)
+            else:
+                self.assertIn(int(got[1]), range(most - 1 - PATIENCE_S, most + 1), fields)
+                self.assertEqual(got[0].startswith("fwd=bypass;"), most > 0, fields)
 
     def test_a_change_makes_kept_answers_invalid(self):
         cases = [(method, "", 200, 502) for method in ("POST", "PUT", "DELETE", "PATCH")]
