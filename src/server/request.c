@@ -26,6 +26,7 @@ void server_request_begin(struct server_request *r)
     r->record.path_len = 0;
     r->record.is_cut = false;
     r->endpoint = NULL;
+    r->generation = NULL;
     r->route = NULL;
     r->body_bytes = 0;
     r->body_taken = 0;
