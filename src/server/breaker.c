@@ -10,6 +10,8 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "server/internal.h"
+#include <arpa/inet.h>
+#include <string.h>
 
 #define CLIENTS_MIN   3
 #define BACKOFF_MAX   5                 /* doublings of the time that a breaker stays open */
@@ -86,14 +88,17 @@ static void remember_client(struct scoreboard_bucket *bucket, u32 client)
     }
 }
 
-/* A client is an address, of IPv6 the network of 64 bits: "2001:db8:1:2:" of what inet_ntop wrote
- * with at least four groups, all of a shorter text. */
+/* A client is an address, of IPv6 the network of 64 bits, in which it may choose its own. */
 static u32 client_hash(const char *client)
 {
-    size_t len = 0;
-    for (u32 colons = 0; client != NULL && client[len] != 0 && colons < 4; len++)
-        colons += client[len] == ':';
-    return (u32)(text_hash(client, len) >> 32) | 1;
+    struct in6_addr v6;
+    const char *bytes = client;
+    size_t len = client == NULL ? 0 : strlen(client);
+    if (client != NULL && inet_pton(AF_INET6, client, &v6) == 1 && !IN6_IS_ADDR_V4MAPPED(&v6)) {
+        bytes = (const char *)&v6;
+        len = 8;
+    }
+    return (u32)(text_hash(bytes, len) >> 32) | 1;
 }
 
 /* ---- deciding ---- */
