@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Circuit breakers: when they open, what answers meanwhile, when they close."""
+import select
 import time
 
 from fallback_test import Configured
@@ -37,9 +38,7 @@ module = "first"
 """
 
 
-class Breaker(Configured):
-    CONFIG = CONFIG.replace("{workers}", "1")
-
+class Fickle(Configured):
     def mood(self, text, name="first"):
         self.write(os.path.join("state", name + ".mood"), text)
 
@@ -67,6 +66,10 @@ class Breaker(Configured):
         while self.ask(path)[0] != 200:
             self.assertLess(time.monotonic(), end)
             time.sleep(0.05)
+
+
+class Breaker(Fickle):
+    CONFIG = CONFIG.replace("{workers}", "1")
 
     def test_it_opens_and_closes(self):
         self.mood("trap")
@@ -122,6 +125,93 @@ class Breaker(Configured):
 class Workers(Breaker):
     """All workers see a breaker that one of them has opened."""
     CONFIG = CONFIG.replace("{workers}", "3")
+
+
+VERSIONS = """
+workers = 3
+wall = "60 s"
+dirs = ["state::/state"]
+breaker-failures = 6
+breaker-window = "1 h"
+breaker-open = "1 h"
+
+[modules.both]
+path = "{guests}/trap.wasm"
+previous = "{guests}/trap.wasm"
+[modules.new]
+path = "{guests}/trap.wasm"
+previous = "{guests}/calm.wasm"
+[modules.first]
+path = "{guests}/fickle.wasm"
+
+[routes.both]
+fallback = ["previous"]
+[routes.new]
+fallback = ["previous"]
+[routes.probe]
+module = "first"
+breaker-open = "500 ms"
+"""
+WORKS, TRAPS = "[8]", "[4294967280]"  # addresses
+
+
+class Versions(Fickle):
+    CONFIG = VERSIONS
+
+    def call(self, route, body, client=1):
+        """(status, weir-fallback)"""
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE_S,
+                                                source_address=(f"127.0.0.{client}", 0))
+        status, headers, _ = self.server.request("POST", f"/{route}/trap_memory", body,
+                                                 client=connection)
+        connection.close()
+        return status, headers["weir-fallback"]
+
+    def versions(self, name):
+        """Of a route: (breaker, failures) of both versions."""
+        done = subprocess.run([os.path.join(BIN, "weir"), "status", "--json", "--control",
+                               self.server.control], capture_output=True, check=True)
+        route, = [route for route in json.loads(done.stdout)["routes"] if route["route"] == name]
+        return [(version["breaker"], version["window_failures"]) for version in route["versions"]]
+
+    def test_the_version_before_has_its_own(self):
+        """Of what the current one does, two thirds go well: of what comes to the other, nothing."""
+        for i in range(8):
+            for _ in range(2):
+                self.assertEqual(self.call("both", WORKS), (200, None))
+            status, fallback = self.call("both", TRAPS, client=1 + i % 3)
+            self.assertEqual((status, fallback), (502, "built-in; reason=memory-out-of-bounds"))
+        self.assertEqual(self.versions("both"), [("closed", 8), ("open", 6)])
+        self.assertEqual(self.call("both", WORKS), (200, None))
+
+    def test_the_current_version_has_its_own(self):
+        for i in range(6):
+            self.assertEqual(self.call("new", TRAPS, client=1 + i % 3),
+                             (200, "previous; reason=memory-out-of-bounds"))
+        for body in (WORKS, TRAPS):
+            self.assertEqual(self.call("new", body), (200, "previous; reason=breaker-open"))
+        self.assertEqual(self.versions("new"), [("open", 6), ("closed", 0)])
+
+    def test_one_of_many_is_the_probe(self):
+        """They come at once, to all workers; the one that is let through waits for its body."""
+        self.mood("trap")
+        self.fail_until_open("/probe")
+        self.mood("good")
+        until(lambda: self.versions("probe")[0][0] == "half-open")
+        socks = [self.server.open() for _ in range(12)]
+        for sock in socks:
+            sock.sendall(b"POST /probe HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                         b"Content-Length: 1\r\n\r\n")
+        until(lambda: len(select.select(socks, [], [], 0)[0]) == len(socks) - 1)
+        self.assertEqual(self.versions("probe")[0][0], "half-open")
+        probe, = set(socks) - set(select.select(socks, [], [], 0)[0])
+        probe.sendall(b"x")
+        self.assertTrue(read_all(probe).endswith(b"\r\n\r\nfirst: x"))
+        for sock in set(socks) - {probe}:
+            self.assertIn(b'"breaker-open"', read_all(sock))
+        for sock in socks:
+            sock.close()
+        self.assertEqual(self.versions("probe")[0][0], "closed")
 
 
 if __name__ == "__main__":
