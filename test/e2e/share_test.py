@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Places to wait are shared by routes: one that is flooded is refused more, the others none."""
+from faults import *  # pylint: disable=wildcard-import,unused-wildcard-import
+
+WAITING = 20  # in the worker
+CONFIG = """
+workers = 1
+wall = "100 s"
+waiting = 20
+
+[modules.served]
+path = "{guests}/served.wasm"
+[modules.hello]
+path = "{guests}/hello.wasm"
+[modules.spin]
+path = "{guests}/spin.wasm"
+
+[routes.flooded]
+module = "served"
+concurrency = 1
+[routes.second]
+module = "served"
+concurrency = 1
+[routes.short]
+module = "served"
+concurrency = 1
+queue = 5
+[routes.busy]
+module = "spin"
+function = "work"
+concurrency = 2
+queue = 2
+[routes.quiet]
+module = "hello"
+"""
+ROUTES = ("flooded", "second", "short", "busy", "quiet")
+
+
+class Share(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="weir-share-")
+        self.addCleanup(folder.cleanup)
+        path = os.path.join(folder.name, "weir.toml")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(CONFIG.replace("{guests}", os.path.abspath(GUESTS)))
+        self.server = Server(path)
+        self.addCleanup(self.server.__exit__, None, None, None)
+        self.board = Board(self.server)
+
+    def count(self, name, field):
+        return self.board.route(0, ROUTES.index(name), field)
+
+    def flood(self, name, count):
+        """Requests that each wait for a last byte, once the server has decided on all of them."""
+        socks = [self.server.open() for _ in range(count)]
+        for sock in socks:
+            self.addCleanup(sock.close)
+            sock.sendall(f"POST /{name}?late HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                         "Content-Length: 1\r\n\r\n".encode())
+            if sock is socks[0]:  # it runs before the others come
+                until(lambda: self.count(name, "running") == 1)
+        until(lambda: sum(self.kept(name)) == count)
+        return socks
+
+    def kept(self, name):
+        return tuple(self.count(name, field) for field in ("running", "waiting", "refused", "shed"))
+
+    def ask(self, times=20):
+        """A route with a single client is served, however many others wait."""
+        client = self.server.client()
+        for i in range(times):
+            status, _, body = self.server.request("POST", "/quiet/add", f"[{i},1]", client=client)
+            self.assertEqual((status, body), (200, b"%d\n" % (i + 1)))
+        client.close()
+        self.assertEqual((self.count("quiet", "refused"), self.count("quiet", "shed")), (0, 0))
+
+    def statuses(self, socks):
+        """What they are answered, when their last bytes have come."""
+        for sock in socks:
+            try:
+                sock.sendall(b"x")
+            except OSError:
+                pass  # it has been refused
+        return sorted(int(read_all(sock).split()[1]) for sock in socks)
+
+    def test_who_has_less_than_its_share_finds_a_place(self):
+        flooded = self.flood("flooded", WAITING + 11)
+        self.assertEqual(self.kept("flooded"), (1, WAITING, 0, 10))
+        self.ask()
+        second = self.flood("second", WAITING + 11)  # half of the places are its share
+        self.assertEqual(self.kept("second"), (1, WAITING // 2, 0, WAITING // 2 + 10))
+        self.ask()
+        short = self.flood("short", 10)  # a third would be, but its queue is shorter
+        self.assertEqual(self.kept("short"), (1, 5, 4, 0))
+        self.ask()
+        self.assertEqual(self.kept("flooded"), (1, WAITING, 0, 10))
+        self.assertEqual(self.statuses(flooded), [200] * (WAITING + 1) + [503] * 10)
+        self.assertEqual(self.statuses(second),
+                         [200] * (WAITING // 2 + 1) + [503] * (WAITING // 2 + 10))
+        self.assertEqual(self.statuses(short), [200] * 6 + [429] * 4)
+        self.ask()
+
+    def test_a_route_that_is_always_full_takes_nothing_from_another(self):
+        has_ended = threading.Event()
+        statuses = []
+
+        def insist(_):
+            while not has_ended.is_set():
+                statuses.append(self.server.request("POST", "/busy", "[300000]")[0])
+
+        def watch(_):
+            try:
+                until(lambda: 429 in statuses)
+                self.ask(200)
+                until(lambda: statuses.count(200) > 10)
+                return True
+            finally:
+                has_ended.set()
+        results = together(9, lambda i: watch(i) if i == 0 else insist(i))
+        self.assertTrue(results[0])
+        self.assertEqual(set(statuses) - {200, 429, 503}, set())
+
+
+if __name__ == "__main__":
+    unittest.main()
