@@ -37,11 +37,13 @@ class Traps(Isolated):
             until(lambda: len(server.workers()) == 2)
             workers = server.workers()
             wrong = []
+            one_argument = server.call("/trap/function_index", 1)  # it is called without
+            traps = TRAPS + (("trap_indirect", [one_argument], "indirect-call-type"),)
 
             def trap(i):
                 client = server.client()
-                for k in range(TRAPS_EACH * len(TRAPS) // 4):
-                    name, args, kind = TRAPS[(i + k) % len(TRAPS)]
+                for k in range(TRAPS_EACH * len(traps) // 4):
+                    name, args, kind = traps[(i + k) % len(traps)]
                     status, error = server.error("/trap/" + name, *args, client=client)
                     if (status, error.get("kind")) != (502, kind):
                         wrong.append((name, args, status, error))
@@ -94,7 +96,10 @@ class Endless(Isolated):
         print(f"R2: {SPINNING} endless calls: over the limit p50 {percentile(over, 0.5):.1f} ms, "
               f"p99 {percentile(over, 0.99):.1f} ms; all idle after {after_ms:.0f} ms; "
               f"{kept} KiB kept")
-        self.assertLess(percentile(over, 0.5), 10 * SLOW)
+        # A slice ends at its second tick, of 4 ms at most. All but one of the hundred: once the
+        # machine itself may have paused.
+        self.assertLess(percentile(over, 0.98), 10 * SLOW)
+        self.assertLess(after_ms, 2000 * SLOW)
         # What the idle instances keep, and their contexts and page tables.
         if not is_sanitized():
             self.assertLess(kept, SPINNING * (KEPT_KIB + 128))
