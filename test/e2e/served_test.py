@@ -151,6 +151,41 @@ class Served(SharedServer):
             self.assertNotIn(b'"error"', got)
             self.assertEqual(got.count(b"HTTP/1.1"), 1)
 
+    def test_until_the_commit_point_a_failure_is_a_clean_one(self):
+        """32 KiB of output, its head among them, are held back."""
+        for size in (20 << 10, (32 << 10) - 1):
+            for end, code in (("trap", "trap"), ("exit", "exit-code")):
+                self.assertEqual(self.failure(f"{size}-{end}")[:2], (502, code), size)
+        for size in (32 << 10, 40 << 10):
+            for end in ("trap", "exit"):
+                got = self.cut(f"{size}-{end}")
+                if got != b"<reset>":  # it may come before all that was sent
+                    self.check_cut(got)
+
+    def check_cut(self, got):
+        """A good head and some of the body, no end and no second response; how much of it."""
+        head, _, body = got.partition(b"\r\n\r\n")
+        self.assertTrue(head.startswith(b"HTTP/1.1 200 OK\r\n"), head)
+        self.assertIn(b"Content-Type: text/plain", head)
+        self.assertTrue(body.endswith(b"<reset>"), body[-100:])
+        # Chunks, and not the last one.
+        self.assertRegex(body[:-7], rb"^(?:[0-9a-f]+\r\n[xyz]*(?:\r\n)?)*$")
+        self.assertNotRegex(body, rb"\r\n0\r\n")
+        return sum(map(body.count, (b"x", b"y", b"z")))
+
+    def test_time_that_runs_out_cuts_a_response_that_began(self):
+        options = ("--workers", "1", "--cpu-ms", "3600000", "--wall-ms", "3000")
+        with Server("served", options=options) as server:
+            with server.open() as begun, server.open() as held:
+                for sock, size in ((begun, 1 << 20), (held, 20 << 10)):
+                    sock.sendall(f"GET /?{size}-spin HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+                got = read_all(begun)
+                replies = Replies(held)
+                status, _, body = replies.next()
+                replies.close()
+        self.assertEqual(self.check_cut(got), (1 << 20) - len("Content-Type: text/plain\n\n"))
+        self.assertEqual((status, json.loads(body)["error"]["kind"]), (503, "wall-limit"))
+
     def test_a_broken_body_ends_the_program(self):
         head = b"POST /?late HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
         self.assertIn(b" 400 ", self.server.exchange(head + b"3\r\nabc\r\nzz\r\n"))

@@ -159,6 +159,35 @@ static void exit_7(void)
     proc_exit(7);
 }
 
+static int is(const char *a, const char *b)
+{
+    u32 i = 0;
+    while (a[i] != 0 && a[i] == b[i])
+        i++;
+    return a[i] == b[i];
+}
+
+/* "COUNT-END": so many bytes, a head among them, and then an end: trap, exit or spin. */
+static void some_and_end(const char *query)
+{
+    static const char head[] = "Content-Type: text/plain\n\n";
+    u32 count = 0;
+    for (; *query >= '0' && *query <= '9'; query++)
+        count = count * 10 + (u32)(*query - '0');
+    put(head);
+    for (u32 i = 0; i < sizeof buffer; i++)
+        buffer[i] = (u8)('x' + i % 3); /* not all the same: that would need a memset */
+    for (u32 left = count - (sizeof head - 1), len; left > 0; left -= len) {
+        len = left < sizeof buffer ? left : sizeof buffer;
+        put_bytes(1, buffer, len);
+    }
+    if (is(query, "-trap"))
+        __builtin_trap();
+    if (is(query, "-spin"))
+        spin();
+    proc_exit(5);
+}
+
 static const struct {
     const char *query;
     void (*run)(void);
@@ -191,14 +220,6 @@ static const struct {
     {"early", 0, "Status: 100\n\n"},
 };
 
-static int is(const char *a, const char *b)
-{
-    u32 i = 0;
-    while (a[i] != 0 && a[i] == b[i])
-        i++;
-    return a[i] == b[i];
-}
-
 EXPORT(_start) void start(void)
 {
     u32 len;
@@ -206,6 +227,8 @@ EXPORT(_start) void start(void)
         environ_get(env, texts) != 0)
         proc_exit(102);
     const char *query = variable("QUERY_STRING");
+    if (*query >= '0' && *query <= '9')
+        some_and_end(query);
     for (u32 i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         if (!is(cases[i].query, query))
             continue;
