@@ -19,6 +19,25 @@ PROGRAM = """(module
   (func (export "_start")
     (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))
     (i32.store8 (i32.const 71) (i32.const 63))))"""
+# Functions whose initialisation calls one function of the host, and then prints a line.
+ASKS = """(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "clock_time_get"
+    (func $clock_time_get (param i32 i64 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 64) "asked\\n")
+  (func (export "_initialize")
+    (drop %s)
+    (i32.store (i32.const 0) (i32.const 64)) (i32.store (i32.const 4) (i32.const 6))
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16))))
+  (func (export "f")))"""
+ASKED = {
+    "clock_time_get": "(call $clock_time_get (i32.const 0) (i64.const 1) (i32.const 128))",
+    "path_open": "(call $path_open (i32.const 3) (i32.const 0) (i32.const 64) (i32.const 5)"
+                 " (i32.const 0) (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 128))",
+}
 ENDLESS = '(module (func (export "_initialize") (loop (br 0))) (func (export "f")))'
 LONG = ("--cpu-ms", "3600000", "--wall-ms", "3600000")
 
@@ -109,6 +128,21 @@ class Once(Folder):
             os.kill(before, signal.SIGKILL)
             until(lambda: server.workers() not in ([before], []))
             self.assertEqual(server.call("/secret"), secret)
+
+
+class Asks(Folder):
+    def test_what_differs_from_time_to_time_is_asked_for_every_request(self):
+        for name, text in ASKED.items():
+            options = ("--workers", "1", "--log-file", self.log())
+            with Server(self.module(name, ASKS % text), options=options) as server:
+                for _ in range(5):
+                    self.assertIsNone(server.call("/f"))
+                self.assertIn(f"weir: {name} is initialised for every request: its initialisation"
+                              f" calls {name}\n", server.lines)
+            lines = self.printed()
+            self.assertEqual([line.split(" ", 1)[1] for line in lines], ["stderr asked\n"] * 5)
+            self.assertEqual(len({line.split()[0] for line in lines}), 5)
+            os.unlink(self.log())
 
 
 class Secrets(unittest.TestCase):
