@@ -41,6 +41,10 @@ module = "trap"
 [routes.calm]
 path = "/deep/calm"
 module = "calm"
+[routes.helped]
+path = "/helped"
+module = "trap"
+fallback = ["route:calm", "static:busy.json"]
 """
 
 
@@ -168,7 +172,8 @@ class Counts(unittest.TestCase):
             for path, body, want in (
                     ("/deep/calm/trap_memory", "[", 400), ("/none", "[]", 404),
                     ("/traps/trap_unreachable", "[]", 200), ("/bare/trap_unreachable", "[]", 502),
-                    ("/bare/trap_memory", "[8]", 200), ("/spin", "[]", 200)):
+                    ("/bare/trap_memory", "[8]", 200), ("/spin", "[]", 200),
+                    ("/helped/trap_unreachable", "[]", 200)):
                 self.assertEqual(server.request("POST", path, body)[0], want, path)
             status, metrics = status_of(server), metrics_of(server)
             worker, = status["workers"]
@@ -176,10 +181,10 @@ class Counts(unittest.TestCase):
                 (worker["state"], worker["pid"], worker["starts"], worker["requests"],
                  worker["responses_2xx"], worker["responses_4xx"], worker["responses_5xx"],
                  worker["traps"], worker["deadlines"], worker["refused"]),
-                ("serving", server.workers()[0], 1, 11, 8, 2, 1, 2, 1, 0))
+                ("serving", server.workers()[0], 1, 12, 9, 2, 1, 3, 1, 0))
             self.assertGreater(worker["guest_cpu_s"], 0.1)
             self.assertLess(worker["guest_cpu_s"], PATIENCE_S)
-            self.assertEqual(worker["accepted"], 11)
+            self.assertEqual(worker["accepted"], 12)
 
             def numbers(name, *keys):
                 route = route_of(status, name)
@@ -194,13 +199,16 @@ class Counts(unittest.TestCase):
                              (2, 1, 1, 0, 0, 0, 0, 1))
             self.assertEqual(numbers("spin", "requests", "deadlines", *answers),
                              (1, 1, 0, 1, 0, 0, 0, 0))
+            self.assertEqual(numbers("helped", "requests", "traps", *answers),
+                             (1, 1, 0, 0, 1, 0, 0, 0))
             self.assertEqual(numbers("calm", "path", "module", "running", "waiting"),
                              ("/deep/calm", "calm", 0, 0))
             self.assertGreaterEqual(route_of(status, "spin")["cpu_s"], 0.1)
 
             good = {"class": "2xx"}
-            self.assertEqual(sample(metrics, "worker_responses_total", worker="0", **good), 8)
+            self.assertEqual(sample(metrics, "worker_responses_total", worker="0", **good), 9)
             self.assertEqual(sample(metrics, "route_answers_total", route="spin", by="previous"), 1)
+            self.assertEqual(sample(metrics, "route_answers_total", route="helped", by="route"), 1)
             self.assertEqual(sample(metrics, "route_traps_total", route="trap"), 1)
 
     def test_breakers(self):
