@@ -192,6 +192,34 @@ static void honest_work_goes_on(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* Looked at while it runs, until it has used up its processor time. */
+static void who_serves_goes_first(void **state)
+{
+    (void)state;
+    int own = getpriority(PRIO_PROCESS, 0), least = own > 10 ? own : 10, status = 0;
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct err err = {0};
+        never_inlined = spin;
+        if (!proc_jail_compiler(folder, 1, 512 * MIB, &err))
+            _exit(99);
+        _exit(never_inlined());
+    }
+    bool gives_way = false, has_ended = false;
+    while (!gives_way && !has_ended) {
+        gives_way = getpriority(PRIO_PROCESS, (id_t)child) == least;
+        has_ended = waitpid(child, &status, WNOHANG) == child;
+        usleep(1000);
+    }
+    if (!has_ended) {
+        kill(child, SIGKILL);
+        assert_int_equal(waitpid(child, &status, 0), child);
+    }
+    assert_true(gives_way);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -220,6 +248,7 @@ int main(void)
         cmocka_unit_test(attempts_succeed_without_the_jail),
         cmocka_unit_test(cpu_time_ends),
         cmocka_unit_test(honest_work_goes_on),
+        cmocka_unit_test(who_serves_goes_first),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
