@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """More of everything than there is room for: requests, instances, descriptors that guests take,
 slow clients. What is too much is refused, nobody hangs, everybody else is served."""
+import re
 import resource
 import selectors
 
@@ -76,12 +77,30 @@ class Requests(unittest.TestCase):
         finally:
             resource.setrlimit(resource.RLIMIT_AS, before)
         with server:
+            line = re.compile(r"  (\d+) instances per worker: more requests at a time wait")
+            said = until(lambda: next(filter(None, map(line.match, server.lines)), None))
             counts, most, inside = self.crowd(server)
         print(f"R4: {CLIENTS} requests, all allowed, room for some: {counts}, {inside} inside, "
               f"{most} mappings")
         self.assertEqual(set(counts), {200, 503})
         self.assertGreater(counts[200], 200)
+        self.assertLessEqual(inside, int(said[1]) + 200)
         self.assertLess(most, map_limit())
+
+    def test_connections_for_which_there_are_no_descriptors(self):
+        """64 of them are the worker's own. What it says at the start, it says at once."""
+        with tempfile.TemporaryDirectory(prefix="weir-crowd-") as folder:
+            weir, hello = os.path.join(BIN, "weir"), os.path.join(GUESTS, "hello.wasm")
+            command = ["bash", "-c", 'ulimit -n 164 && exec "$@"', "-", weir, "serve", hello,
+                       "--addr", "127.0.0.1:0", "--workers", "1", "--log", "none", "--control",
+                       os.path.join(folder, "control.sock")]
+            with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                  text=True) as server:
+                said = server.stderr.readline()
+                server.send_signal(signal.SIGTERM)
+                said += server.stderr.read()
+        self.assertEqual(server.returncode, 0, said)
+        self.assertIn("\n  100 connections per worker: the limit of open files is low\n", said)
 
 
 class Files(unittest.TestCase):
