@@ -41,22 +41,15 @@ void wasi_host_add(struct rt_engine *engine)
 
 /* ---- rights ---- */
 
-static const char *const right_kinds[] = {
-#define WASI_RIGHT(name, kinds) #kinds,
+/* A number by the time this is compiled: a program has three streams, and a server many programs a
+ * second. */
+static inline __attribute__((always_inline)) u64 rights_of_kind(char kind)
+{
+    return 0
+#define WASI_RIGHT(name, kinds) | (strchr(#kinds, kind) != NULL ? WASI_RIGHT_OF(name) : 0)
 #include "wasi/right.def"
 #undef WASI_RIGHT
-};
-
-/* Looked up once: a program has three streams, and a server many programs a second. */
-static u64 rights_of_kind(char kind)
-{
-    static u64 known['Z' + 1];
-    u64 rights = known[(u8)kind];
-    for (u32 i = 0; known[(u8)kind] == 0 && i < COUNT_OF(right_kinds); i++)
-        if (strchr(right_kinds[i], kind) != NULL)
-            rights |= (u64)1 << i;
-    known[(u8)kind] = rights;
-    return rights;
+        ;
 }
 
 u64 wasi_rights_of(const struct wasi_fd *fd)
