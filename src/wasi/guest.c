@@ -293,9 +293,10 @@ static u64 texts_bytes(const char *const *texts, u32 count)
 
 static void close_all(struct wasi_guest *guest)
 {
-    for (u32 i = 0; guest->fd_count > 0; i++)
+    for (u32 i = 0; i < guest->fd_cap; i++)
         if (guest->fds[i].kind != WASI_FD_FREE)
             wasi_fd_close(guest, &guest->fds[i]);
+    CHECK(guest->fd_count == 0);
 }
 
 bool wasi_guest_renew(struct wasi_guest *guest, const struct wasi_options *options, struct err *err)
