@@ -147,7 +147,6 @@ static void add_values(const struct server_request *r, struct http_text name, st
 /* The path and query name the route too. */
 void server_stale_watch(struct server_request *r, const void *head)
 {
-    r->generation = NULL;
     if (!r->route->keeps_answers)
         return;
     struct http_text path = http_span_text(head, r->parsed->path);
