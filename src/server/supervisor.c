@@ -141,8 +141,10 @@ static void plan_restart(struct child *child)
 /* Drained, told to end before it was able to, or killed by us. */
 static bool ended_as_asked(const struct supervisor *s, int status)
 {
-    if (!s->draining || WIFEXITED(status))
-        return s->draining && WEXITSTATUS(status) == 0;
+    if (!s->draining)
+        return false;
+    if (WIFEXITED(status))
+        return WEXITSTATUS(status) == 0;
     return WTERMSIG(status) == SIGTERM || (s->was_cut && WTERMSIG(status) == SIGKILL);
 }
 
