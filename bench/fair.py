@@ -15,6 +15,7 @@ One worker on one core, the generator on the other; SECONDS (default 20) each.
 import contextlib
 import json
 import os
+import re
 import sys
 import time
 
@@ -168,9 +169,10 @@ def limits(seconds):
 # ---- the tick ----
 
 def tick():
-    """{name: (value, unit)} of bench_runtime's lines about the tick."""
+    """bench_runtime's lines about the tick: [(calls, median, where it lies with 95 % certainty)]."""
     lines = call([os.path.join(BIN, "bench_runtime"), "tick"]).splitlines()
-    return {name: (value, unit) for name, value, unit in map(str.split, lines)}
+    found = [re.fullmatch(r"lost_by_(\S+) (\S+ %) \((.*)\)", line).groups() for line in lines]
+    return [(calls.replace("_", " "), median, span) for calls, median, span in found]
 
 
 # ---- tables ----
@@ -206,8 +208,7 @@ def text_of(figures, seconds):
                         [mixed_row(name, result) for name, result in figures["mixed"].items()])
     limit_table = table(["limit", "ms", "calls", "p50, ms", "p99, ms", "max, ms"],
                         [limit_row(*entry) for entry in figures["limits"]])
-    tick_table = table(["", "lost", "unit"], [[name.replace("_", " "), value, unit] for
-                                              name, (value, unit) in figures["tick"].items()])
+    tick_table = table(["lost by", "median", "95 % certain, %"], figures["tick"])
     late = lateness([*figures["beside"].values(), *figures["mixed"].values()])
     return f"""{machine()}; server and generator on a core each; {seconds} s each; {late}.
 
@@ -224,7 +225,7 @@ Calls that never end: by how much they pass their limit of processor time or the
 
 {limit_table}
 
-The tick, beside the same calls without one:
+What the tick takes from calls one after the other, beside the same calls without a tick:
 
 {tick_table}"""
 
