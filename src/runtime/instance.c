@@ -388,6 +388,17 @@ bool rt_instance_reset(struct rt_instance *instance)
     return reset_tables(instance) && fill_memories(instance, NULL);
 }
 
+u64 rt_instance_held_bytes(const struct rt_instance *instance, u64 least)
+{
+    u64 size = 0, held = 0;
+    u32 count = instance->module->file.memory_count;
+    for (u32 i = 0; i < count; i++)
+        size += instance->memories[i].abi.size_bytes;
+    for (u32 i = 0; size > least && i < count; i++)
+        held += rt_memory_held_bytes(instance->module->engine, &instance->memories[i]);
+    return held;
+}
+
 bool rt_global_read(const struct rt_instance *instance, const char *name, union abi_value *out)
 {
     const struct rt_export *export = rt_module_export_find(instance->module, name, strlen(name));

@@ -222,6 +222,7 @@ struct rt_written {
     struct rt_run runs[RT_RUNS_MAX]; /* offsets */
     u32 run_count;
     u64 bytes;     /* of all runs */
+    u64 found;     /* written bytes at the last look: more, if some were given back */
     bool is_known; /* runs are all of them, */
     u64 faults;    /* when the thread had had so many faults */
 };
@@ -262,6 +263,7 @@ void rt_faults_look(struct rt_engine *engine);
 /* Finds runs of written pages in [*at, end), at most max, and moves *at behind what was looked at.
  * Returns their number; *at == end: that was all. */
 u32 rt_dirty_scan(const struct rt_engine *engine, u64 *at, u64 end, struct rt_run *runs, u32 max);
+u64 rt_memory_held_bytes(const struct rt_engine *engine, const struct rt_memory *memory);
 /* True if the kernel has PAGEMAP_SCAN. */
 bool rt_dirty_scan_works(int pagemap_fd);
 /* True if the kernel counts the faults of a thread page by page. */

@@ -5,7 +5,8 @@
 #include "runtime/internal.h"
 #include <stdlib.h>
 
-#define USED_MAX 8u /* instances that may wait for one another to be made fresh */
+#define USED_MAX  8u /* instances that may wait for one another to be made fresh */
+#define PAST_PART 8u /* weight of the past in the mean of what calls have written, to one call */
 
 struct rt_pool {
     struct rt_pool *next, *before; /* among the engine's */
@@ -14,6 +15,7 @@ struct rt_pool {
     struct rt_instance *used;      /* given back, and not yet made fresh */
     u32 max, taken, used_count;
     u64 memory_max_bytes; /* 0: the engine's limit */
+    u64 call_bytes;       /* see rt_pool_call_bytes */
 };
 
 /* ---- making fresh ---- */
@@ -24,6 +26,11 @@ static void make_fresh(struct rt_pool *pool, struct rt_instance *instance)
         rt_instance_destroy(&instance);
         return;
     }
+    u64 found = 0;
+    for (u32 i = 0; i < instance->module->file.memory_count; i++)
+        found += instance->memories[i].written.found;
+    u64 past = pool->call_bytes == 0 ? found : pool->call_bytes;
+    pool->call_bytes = (past * (PAST_PART - 1) + found) / PAST_PART;
     instance->pool_next = pool->ready;
     pool->ready = instance;
 }
@@ -144,6 +151,17 @@ static bool make_room(struct rt_engine *engine)
         return true;
     }
     return false;
+}
+
+void rt_engine_trim(struct rt_engine *engine)
+{
+    while (make_room(engine)) {
+    }
+}
+
+u64 rt_pool_call_bytes(const struct rt_pool *pool)
+{
+    return pool->call_bytes;
 }
 
 /* There can be no more instances, by the pool's limit or the engine's. */

@@ -118,6 +118,18 @@ u32 rt_dirty_scan(const struct rt_engine *engine, u64 *at, u64 end, struct rt_ru
                               : scan_by_read(engine, at, end, runs, max);
 }
 
+u64 rt_memory_held_bytes(const struct rt_engine *engine, const struct rt_memory *memory)
+{
+    struct rt_run runs[RT_RUNS_MAX];
+    u64 at = (u64)(uintptr_t)memory->abi.base, end = at + memory->abi.size_bytes, bytes = 0;
+    while (at < end) {
+        u32 count = rt_dirty_scan(engine, &at, end, runs, RT_RUNS_MAX);
+        for (u32 i = 0; i < count; i++)
+            bytes += runs[i].end - runs[i].start;
+    }
+    return bytes;
+}
+
 /* Bytes [start, end) of the memory become the image's, and zero behind it. */
 static void copy_back(struct rt_memory *memory, u64 start, u64 end)
 {
@@ -203,12 +215,13 @@ static void reset_scanned(struct rt_engine *engine, struct rt_memory *memory)
     u64 at = base, end = base + size;
     u64 keep = engine->options.memory_keep_bytes;
     memory->written.run_count = 0;
-    memory->written.bytes = 0;
+    memory->written.bytes = memory->written.found = 0;
     memory->written.is_known = engine->faults_work;
     while (at < end) {
         u32 count = rt_dirty_scan(engine, &at, end, runs, RT_RUNS_MAX);
         for (u32 i = 0; i < count; i++) {
             u64 start = runs[i].start - base, kept = min_u64(runs[i].end - runs[i].start, keep);
+            memory->written.found += runs[i].end - runs[i].start;
             copy_back(memory, start, start + kept);
             keep -= kept;
             if (kept > 0)

@@ -191,6 +191,10 @@ const struct rt_host_func *rt_instance_caught(const struct rt_instance *instance
 u8 *rt_memory_view(struct rt_instance *instance, u64 addr, u64 len);
 u64 rt_memory_size_bytes(const struct rt_instance *instance); /* of memory 0; 0 without one */
 
+/* Bytes of its memories that were ever written: they are in use, while the others cost nothing. 0
+ * also if the memories are no larger than `least`. Takes about 1 us a MiB. */
+u64 rt_instance_held_bytes(const struct rt_instance *instance, u64 least);
+
 /* The value of an exported global; false if there is none of that name. */
 bool rt_global_read(const struct rt_instance *instance, const char *name, union abi_value *out);
 
@@ -244,6 +248,11 @@ MUST_CHECK bool rt_pool_take(struct rt_pool *pool, struct rt_instance **out, str
 void rt_pool_release(struct rt_pool *pool, struct rt_instance **instance);
 /* Makes those fresh that wait: when there is nothing else to do. */
 void rt_engine_settle(struct rt_engine *engine);
+/* Gives up all idle instances but one of each pool: when memory is short. */
+void rt_engine_trim(struct rt_engine *engine);
+
+/* Bytes that a call in this pool has written, lately: a mean. */
+u64 rt_pool_call_bytes(const struct rt_pool *pool);
 
 /* --- traps ----------------------------------------------------------------------------------- */
 

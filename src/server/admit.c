@@ -49,7 +49,7 @@ static bool is_crowded(const struct worker *w, const struct served_route *route)
     enum sched_level level = level_of(route);
     u32 fresh = sched_ready_count(w->sched, SCHED_FIRST);
     bool is_shared = level == SCHED_FIRST || level == SCHED_REST;
-    return fresh >= WINDOW || (!is_shared && sched_ready_count(w->sched, level) > fresh);
+    return fresh >= WINDOW || server_memory_keeps_waiting(w, route) || (!is_shared && sched_ready_count(w->sched, level) > fresh);
 }
 
 /* ---- the ring of routes with waiting requests: worker->turn is its last, next_turn the first */

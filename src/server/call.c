@@ -63,18 +63,29 @@ static void answer_error_or_fail(struct server_request *r, const struct err *err
 
 /* ---- what came of a call ---- */
 
-static bool is_limit(enum abi_trap kind)
+static enum err_code trap_error(enum abi_trap kind)
 {
-    return kind == ABI_TRAP_CPU_LIMIT || kind == ABI_TRAP_WALL_LIMIT;
+    switch ((int)kind) {
+    case ABI_TRAP_CPU_LIMIT:
+    case ABI_TRAP_WALL_LIMIT: return ERR_DEADLINE;
+    case ABI_TRAP_MEMORY_SHARE: return ERR_LIMIT;
+    default: return ERR_TRAP;
+    }
 }
 
 static void take_trap(struct server_request *r, const struct rt_trap *trap, struct err *err)
 {
-    bool is_deadline = is_limit(trap->kind);
-    struct scoreboard_route *board = r->attempt.route->board;
-    board_add(is_deadline ? &r->worker->board->deadlines : &r->worker->board->traps, 1);
-    board_add(is_deadline ? &board->deadlines : &board->traps, 1);
-    err_set(err, is_deadline ? ERR_DEADLINE : ERR_TRAP, ERR_NO_AT, "%s", trap->message);
+    enum err_code code = trap_error(trap->kind);
+    struct scoreboard_worker *worker = r->worker->board;
+    struct scoreboard_route *route = r->attempt.route->board;
+    if (code == ERR_DEADLINE) {
+        board_add(&worker->deadlines, 1);
+        board_add(&route->deadlines, 1);
+    } else if (code == ERR_TRAP) {
+        board_add(&worker->traps, 1);
+        board_add(&route->traps, 1);
+    }
+    err_set(err, code, ERR_NO_AT, "%s", trap->message);
 }
 
 /* How a program ended: by returning, by proc_exit (a trap of that kind), or by a real trap.
@@ -98,6 +109,7 @@ static enum breaker_outcome breaker_outcome(const struct err *err, const struct 
     case ERR_RESULT: return BREAKER_INPUT;
     case ERR_DEADLINE:
         return trap != NULL && trap->kind == ABI_TRAP_CPU_LIMIT ? BREAKER_INPUT : BREAKER_OTHER;
+    case ERR_LIMIT: return trap != NULL ? BREAKER_OTHER : BREAKER_NEUTRAL;
     default: return BREAKER_NEUTRAL;
     }
 }
@@ -125,7 +137,7 @@ static void end_program(struct server_request *r, const struct rt_trap *trap)
     judge_program(r, trap, &failure);
     server_command_judge(r->command, &failure);
     bool is_good = failure.code == ERR_NONE;
-    bool has_trapped = failure.code == ERR_TRAP || failure.code == ERR_DEADLINE;
+    bool has_trapped = trap != NULL && failure.code == trap_error(trap->kind);
     r->has_effect |= wasi_guest_had_effect(server_command_guest(r->command));
     tell_breaker(r, &failure, trap);
     if (is_good)

@@ -8,6 +8,7 @@
  *   request.c   one request: what it asks for, and answers      -> endpoint, page, call; conn
  *   call.c      a call of a guest for it                        -> admit, breaker, sched, fallback
  *   admit.c     whether it may start, must wait or is refused
+ *   memory.c    how much memory the worker takes, and whose call is ended when it is too much
  *   breaker.c   circuit breakers
  *   fallback.c  what answers when a call has failed             -> call, stale
  *   stale.c     good answers, kept for bad times
@@ -298,6 +299,28 @@ void server_admit_turn(struct worker *worker);
 /* Seconds after which it is worth trying again. */
 u32 server_admit_retry_after(const struct served_route *route);
 
+/* ---- memory.c ---- */
+
+struct worker_memory {
+    int fd; /* /proc/self/statm */
+    u64 max_bytes;
+    u64 next_look_ns;
+    bool is_near; /* little of it is left */
+};
+
+/* So many bytes, but no more than each of these workers can have of this machine. */
+u64 server_memory_fit(u64 bytes, u32 worker_count);
+
+/* Before the jail. errors: ERR_LIMIT (there is too little to begin with), ERR_SYSTEM. */
+MUST_CHECK bool server_memory_open(struct worker *worker, struct err *err);
+
+/* Should a call of the route wait until there is more memory? */
+bool server_memory_keeps_waiting(const struct worker *worker, const struct served_route *route);
+
+/* After every turn of the scheduler: now and then, finds out how much is in use, and ends a call if
+ * it is too much. */
+void server_memory_look(struct worker *worker);
+
 /* ---- breaker.c ---- */
 
 enum breaker_outcome {
@@ -507,6 +530,7 @@ struct worker {
     struct loop *loop;
     struct rt_engine *engine;
     struct sched *sched;
+    struct worker_memory memory;
     struct server_log *log;     /* NULL: none */
     int *dirs;                  /* descriptors of the folders that programs are granted */
     struct wasi_helper *helper; /* of their file operations; NULL: they have no folders */

@@ -34,8 +34,10 @@ struct scoreboard_worker {
     _Atomic u64 traps, deadlines, refused;
     _Atomic u64 guest_cpu_ns;
     _Atomic u64 log_dropped; /* lines of the access log */
+    _Atomic u64 memory_bytes, memory_max_bytes; /* that it takes now; that it may */
+    _Atomic u64 memory_ended;                   /* calls, for want of it */
 };
-static_assert(sizeof(struct scoreboard_worker) == 128, "a block fills two cache lines");
+static_assert(sizeof(struct scoreboard_worker) == 192, "a block fills three cache lines");
 
 /* A circuit breaker. Closed while open_until_ns is 0; open until then; half-open after it, when one
  * request at a time may try: until probe_until_ns, should its worker die. */

@@ -74,6 +74,7 @@ static void clear_gauges(struct supervisor *s, u32 index)
     board_set(&block->heartbeat_ns, 0);
     board_set(&block->connections, 0);
     board_set(&block->in_flight, 0);
+    board_set(&block->memory_bytes, 0);
     for (u32 i = 0; i < s->plan.route_count; i++) {
         struct scoreboard_route *route = scoreboard_route(s->board, s->plan.route_count, index, i);
         board_set(&route->running, 0);

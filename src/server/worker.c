@@ -199,6 +199,13 @@ static void fit_descriptors(struct config_limits *limits)
     limits->connections = fds.rlim_cur > OWN_FDS ? fds.rlim_cur - OWN_FDS : 1;
 }
 
+/* Limits that depend on the machine. */
+static void fit_limits(struct config_limits *limits, u32 worker_count)
+{
+    fit_descriptors(limits);
+    limits->worker_memory_bytes = server_memory_fit(limits->worker_memory_bytes, worker_count);
+}
+
 static void make_index(struct worker *w)
 {
     server_index_json(&w->table, &w->index_json);
@@ -238,7 +245,8 @@ static bool start(struct worker *w, struct err *err)
     w->accept_timer.fn = accept_pause_over;
     w->drain_timer.fn = drain_over;
     listen_start(w);
-    return w->listening || err_sys(err, "cannot watch the listening socket");
+    return (w->listening || err_sys(err, "cannot watch the listening socket")) &&
+           server_memory_open(w, err);
 }
 
 /* Of all routes and versions, if each runs as much as it may. */
@@ -260,6 +268,9 @@ static void add_announcement(struct worker *w, struct buf *out)
     if (w->limits->connections < w->plan->limits.connections)
         buf_add_format(out, "  %llu connections per worker: the limit of open files is low\n",
                        (unsigned long long)w->limits->connections);
+    if (w->limits->worker_memory_bytes < w->plan->limits.worker_memory_bytes)
+        buf_add_format(out, "  %llu MiB of memory per worker: three quarters of the machine's\n",
+                       (unsigned long long)(w->limits->worker_memory_bytes / MIB));
     u32 instances = rt_engine_instances_max(w->engine);
     if (instances < wanted_instances(w))
         buf_add_format(out,
@@ -300,6 +311,7 @@ static void stop(struct worker *w)
     loop_destroy(&w->loop);
     fd_close(&w->signals.fd);
     fd_close(&w->spare_fd);
+    fd_close(&w->memory.fd);
     buf_fini(&w->index_json);
     buf_fini(&w->index_html);
     buf_fini(&w->openapi);
@@ -328,14 +340,14 @@ bool server_worker_run(const struct server_worker_config *config, struct err *er
     w->plan = &config->plan;
     w->limits = &limits;
     w->board = &config->board->workers[config->index];
-    w->spare_fd = w->signals.fd = w->lifeline.fd = -1;
+    w->spare_fd = w->signals.fd = w->lifeline.fd = w->memory.fd = -1;
     arena_init(&w->arena, ARENA_BYTES);
     buf_init(&w->index_json, INDEX_MAX_BYTES);
     buf_init(&w->index_html, INDEX_MAX_BYTES);
     buf_init(&w->openapi, INDEX_MAX_BYTES);
     buf_init(&w->spare_body, SIZE_MAX);
     buf_init(&w->payload, PAYLOAD_BYTES);
-    fit_descriptors(&limits);
+    fit_limits(&limits, config->worker_count);
     bool ok = start(w, err);
     prctl(PR_SET_PDEATHSIG, SIGTERM); /* which it hears from now on */
     ok = ok && proc_jail_worker(err) /* before the first byte of a client */ && announce(w, err);
@@ -344,6 +356,7 @@ bool server_worker_run(const struct server_worker_config *config, struct err *er
         if (sched_idle_levels(w->sched) == SCHED_LEVELS && !loop_has_events(w->loop))
             rt_engine_settle(w->engine); /* it will wait */
         sched_turn(w->sched, wait_ns);
+        server_memory_look(w);
         server_admit_turn(w);
         board_set(&w->board->heartbeat_ns, loop_now_ns(w->loop));
     }

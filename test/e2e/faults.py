@@ -74,7 +74,9 @@ class Board:
 
     WORKER = ("pid", "started_ns", "heartbeat_ns", "connections", "in_flight", "starts", "accepted",
               "requests", "responses_2xx", "responses_4xx", "responses_5xx", "traps", "deadlines",
-              "refused", "guest_cpu_ns", "log_dropped")
+              "refused", "guest_cpu_ns", "log_dropped", "memory_bytes", "memory_max_bytes",
+              "memory_ended")
+    WORKER_BYTES = 192
     ROUTE = ("requests", "running", "waiting", "traps", "deadlines", "refused", "shed", "shorted")
     WORKERS_MAX = 256
     GENERATIONS = 8192
@@ -93,13 +95,13 @@ class Board:
 
         def pages(size):
             return -(-size // 4096) * 4096
-        self.routes_at = (pages(128 + 128 * self.WORKERS_MAX + 8 * self.GENERATIONS) +
-                          pages(128 * self.routes))
+        self.routes_at = (pages(128 + self.WORKER_BYTES * self.WORKERS_MAX +
+                                8 * self.GENERATIONS) + pages(128 * self.routes))
         self.route_size = (len(self.memory) - self.routes_at) // (self.workers * self.routes)
 
     def worker(self, index, field):
-        return struct.unpack_from("<Q", self.memory,
-                                  128 + 128 * index + 8 * self.WORKER.index(field))[0]
+        at = 128 + self.WORKER_BYTES * index
+        return struct.unpack_from("<Q", self.memory, at + 8 * self.WORKER.index(field))[0]
 
     def route(self, worker, index, field):
         at = self.routes_at + (worker * self.routes + index) * self.route_size

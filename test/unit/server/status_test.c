@@ -35,7 +35,8 @@ static void fill_workers(struct scoreboard *board)
         &serving->accepted,      &serving->requests,      &serving->responses_2xx,
         &serving->responses_4xx, &serving->responses_5xx, &serving->traps,
         &serving->deadlines,     &serving->refused,       &serving->guest_cpu_ns,
-        &serving->log_dropped,
+        &serving->log_dropped,   &serving->memory_bytes,  &serving->memory_max_bytes,
+        &serving->memory_ended,
     };
     for (u64 i = 0; i < COUNT_OF(counters); i++)
         board_set(counters[i], 11 + i);
@@ -150,12 +151,14 @@ static void json(void **state)
         "\"totals\":{\"connections\":11,\"in_flight\":12,\"starts\":14,\"accepted\":14,"
         "\"requests\":1015,\"responses_2xx\":16,\"responses_4xx\":17,\"responses_5xx\":18,"
         "\"traps\":19,\"deadlines\":20,\"refused\":21,\"guest_cpu_s\":3.000001,"
+        "\"memory_bytes\":24,\"memory_max_bytes\":25,\"memory_ended\":26,"
         "\"log_dropped\":23},\"workers\":[",
         "{\"worker\":0,\"state\":\"serving\",\"pid\":501,\"age_s\":61.000000,"
         "\"heartbeat_age_s\":0.250000,\"connections\":11,\"in_flight\":12,\"starts\":13,"
         "\"accepted\":14,\"requests\":15,\"responses_2xx\":16,\"responses_4xx\":17,"
         "\"responses_5xx\":18,\"traps\":19,\"deadlines\":20,\"refused\":21,"
-        "\"guest_cpu_s\":3.000001,\"log_dropped\":23},",
+        "\"guest_cpu_s\":3.000001,\"memory_bytes\":24,\"memory_max_bytes\":25,"
+        "\"memory_ended\":26,\"log_dropped\":23},",
         "{\"worker\":1,\"state\":\"starting\",\"pid\":502,\"age_s\":0.000000,"
         "\"heartbeat_age_s\":0.000000,",
         "{\"worker\":2,\"state\":\"gone\",\"pid\":0,\"age_s\":0.000000,"
