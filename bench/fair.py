@@ -169,7 +169,7 @@ def limits(seconds):
 # ---- the tick ----
 
 def tick():
-    """bench_runtime's lines about the tick: [(calls, median, where it lies with 95 % certainty)]."""
+    """Lines of bench_runtime: [(calls, median of what they lose, 95 % certain to lie between)]."""
     lines = call([os.path.join(BIN, "bench_runtime"), "tick"]).splitlines()
     found = [re.fullmatch(r"lost_by_(\S+) (\S+ %) \((.*)\)", line).groups() for line in lines]
     return [(calls.replace("_", " "), median, span) for calls, median, span in found]

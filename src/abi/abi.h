@@ -21,7 +21,7 @@
 #pragma once
 #include "base/types.h"
 
-#define ABI_VERSION      5
+#define ABI_VERSION      6
 #define ABI_INT_PARAMS   5
 #define ABI_FLOAT_PARAMS 8
 #define ABI_REG_RESULTS  2

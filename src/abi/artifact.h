@@ -13,6 +13,7 @@
  * Module file, in order; codegen/module_file.c writes it, runtime/module_file.c reads it. `text` is
  * u32 length + bytes, `list` is u32 count + items, max UINT64_MAX means none:
  *   u64 ABI_MODULE_MAGIC, u32 ABI_VERSION, key of the code file (DIGEST_BYTES)
+ *   digest of the module's bytes (DIGEST_BYTES): the same however it was compiled
  *   types           list of {list of u8 valtype (parameters), list of u8 valtype (results)}
  *   func imports    list of {text module, text field, u32 type, u32 caller}
  *                   caller: the first function that calls it, 0 if none does

@@ -83,7 +83,7 @@ void *arena_alloc_try(struct arena *arena, size_t len)
 void *arena_alloc(struct arena *arena, size_t len)
 {
     void *memory = arena_alloc_try(arena, len);
-    CHECK(memory != NULL);
+    CHECK_MEMORY(memory != NULL);
     return memory;
 }
 

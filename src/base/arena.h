@@ -25,13 +25,13 @@ void arena_reset(struct arena *arena);
 /* len zeroed bytes, aligned to 16. NULL if the limit would be passed or memory is short. */
 void *arena_alloc_try(struct arena *arena, size_t len);
 
-/* As above, but aborts instead of returning NULL: for sizes that a check has bounded. */
+/* As above, but the process ends instead (CHECK_MEMORY): for sizes that a check has bounded. */
 void *arena_alloc(struct arena *arena, size_t len);
 
 /* count zeroed objects of size bytes each, NULL on overflow, limit or shortage. */
 void *arena_array_try(struct arena *arena, size_t count, size_t size);
 
-/* A zero-terminated copy of len bytes. Aborts like arena_alloc. */
+/* A zero-terminated copy of len bytes. Ends the process like arena_alloc. */
 char *arena_text(struct arena *arena, const void *bytes, size_t len);
 
 #define arena_array(arena, type, count_try)                                                        \

@@ -12,6 +12,11 @@
 /* Prints "FILE:LINE: check failed: TEXT" to standard error and aborts. */
 NO_RETURN void check_failed(const char *file, int line, const char *text);
 
-/* Allocations of constant size: they return zeroed memory or abort. Sizes that a guest, a
- * request or a file chooses use arena_alloc_try or plain calloc with a check instead. */
+/* For what was allocated with a constant or bounded size: where there is no memory for it the
+ * process says so and ends, with status 1. Sizes that a guest, a request or a file chooses are
+ * refused instead. */
+#define CHECK_MEMORY(found) ((found) ? (void)0 : check_no_memory())
+NO_RETURN void check_no_memory(void);
+
+/* Zeroed memory of constant size; see CHECK_MEMORY. */
 void *check_alloc(size_t len);

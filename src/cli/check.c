@@ -294,7 +294,7 @@ static void check_limits(struct check *check, const struct config *config,
                          const struct server_plan *plan, const u32 *idle, struct arena *arena)
 {
     u64 *limits = arena_array(arena, u64, plan->route_count);
-    CHECK(limits != NULL);
+    CHECK_MEMORY(limits != NULL);
     for (u32 i = 0; i < plan->route_count; i++)
         limits[i] = limits_without_answer(&plan->routes[i], idle[i]);
     for (u32 i = 0; i < plan->route_count; i++)
@@ -349,7 +349,7 @@ static void check_plan(struct check *check, const struct config *config, struct 
     struct server_plan plan;
     struct err err = {0};
     u32 *idle = arena_array(arena, u32, config->module_count + config->route_count);
-    CHECK(idle != NULL);
+    CHECK_MEMORY(idle != NULL);
     if (!proc_cache_open(&cache, check->options->cache_path, &err)) {
         add_error(check, &err);
         return;

@@ -18,7 +18,7 @@ struct cli_list { /* the values of an option that may be given more than once */
 struct cli_options {
     const char *address; /* NULL: nothing is said */
     const char *invoke, *cache_path;
-    u32 workers, repeat;
+    u32 workers, repeat, tick_us;
     struct cli_list dirs, env; /* --dir, --env */
     struct proc_compile_options compile;
     struct config_limits limits, given; /* given: 0 where the command line says nothing */

@@ -47,7 +47,7 @@ bool cli_grants_read(const struct cli_options *options, const struct config *con
     u32 env_count = own_env->count + options->env.count;
     struct server_dir *dirs = arena_array(arena, struct server_dir, dir_count + 1);
     const char **env = (const char **)arena_array(arena, const char *, env_count + 1);
-    CHECK(dirs != NULL && env != NULL);
+    CHECK_MEMORY(dirs != NULL && env != NULL);
     *out = (struct server_grants){.dirs = dirs, .env = env};
     for (u32 i = 0; i < dir_count; i++) {
         struct config_text said = {.key = "--dir"};

@@ -85,6 +85,8 @@ static bool take_option(struct cli_options *o, const char *name, const char *val
         return read_count(name, value, SCOREBOARD_WORKERS_MAX, &o->workers, err);
     else if (strcmp(name, "repeat") == 0)
         return read_count(name, value, 10000000, &o->repeat, err);
+    else if (strcmp(name, "tick-us") == 0)
+        return read_count(name, value, 1000000, &o->tick_us, err);
     else if (strcmp(name, "compile-s") == 0)
         return read_count(name, value, 86400, &o->compile.cpu_s, err);
     else if (strcmp(name, "opt") == 0)

@@ -48,7 +48,7 @@ static bool config_of_files(const struct cli_options *options, struct arena *are
     config_limits_override(&out->limits, &options->given);
     out->module_count = (u32)options->rest_count;
     out->modules = arena_array(arena, struct config_module, out->module_count);
-    CHECK(out->modules != NULL);
+    CHECK_MEMORY(out->modules != NULL);
     for (u32 i = 0; i < out->module_count; i++) {
         const char *path = options->rest[i], *name = cli_module_name(arena, path);
         if (!cli_module_name_check(name, path, err))
@@ -161,7 +161,7 @@ static bool compile_modules(const struct cli_options *options, const struct conf
 {
     struct server_module *modules =
         arena_array(arena, struct server_module, 2 * (size_t)config->module_count + 1);
-    CHECK(modules != NULL);
+    CHECK_MEMORY(modules != NULL);
     plan->modules = modules;
     plan->module_count = config->module_count;
     for (u32 i = 0; i < config->module_count; i++) {
@@ -267,7 +267,7 @@ bool cli_plan_make(const struct cli_options *options, const struct config *confi
     u32 count = config->route_count > 0 ? config->route_count : config->module_count;
     struct server_route *routes = arena_array(arena, struct server_route, count);
     u32 *previous = arena_array(arena, u32, config->module_count);
-    CHECK(routes != NULL && previous != NULL);
+    CHECK_MEMORY(routes != NULL && previous != NULL);
     *out = (struct server_plan){.name = config->name.text,
                                 .routes = routes,
                                 .route_count = count,

@@ -226,9 +226,10 @@ static bool load_and_call(struct run *run, const struct proc_artifact *artifact,
                                                               : run->options->limits.memory_bytes,
                                       .stack_bytes = run->is_program ? PROGRAM_STACK_BYTES : 0,
                                       .instances_max = 1};
+    const struct sched_options sched = {.tick_ns = (u64)run->options->tick_us * 1000};
     u32 count = run->options->repeat > 0 ? run->options->repeat : 1;
     if (!rt_engine_create(&run->engine, &engine, err) || !loop_create(&run->loop, err) ||
-        !sched_create(&run->sched, run->engine, run->loop, NULL, err))
+        !sched_create(&run->sched, run->engine, run->loop, &sched, err))
         return false;
     wasi_host_add(run->engine);
     return rt_module_load(&run->module, run->engine, artifact->code_path, artifact->module_path,

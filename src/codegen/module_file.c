@@ -280,12 +280,23 @@ static bool write_image(int fd, const struct wasm_module *m, u64 at)
     return true;
 }
 
+static void add_digest(struct buf *buf, const struct wasm_module *m)
+{
+    struct digest_state state;
+    struct digest digest;
+    digest_init(&state, NULL);
+    digest_add(&state, m->bytes, m->len);
+    digest_end(&state, &digest);
+    buf_add(buf, digest.bytes, sizeof digest.bytes);
+}
+
 static void add_all(struct buf *buf, const struct wasm_module *m, const struct digest *code_key,
                     u64 image)
 {
     add_u64(buf, ABI_MODULE_MAGIC);
     add_u32(buf, ABI_VERSION);
     buf_add(buf, code_key->bytes, sizeof code_key->bytes);
+    add_digest(buf, m);
     add_u32(buf, m->type_count);
     for (u32 i = 0; i < m->type_count; i++) {
         add_types(buf, m->types[i].params, m->types[i].param_count);

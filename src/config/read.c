@@ -117,7 +117,7 @@ static bool read_texts(struct reading *r, const struct toml_entry *at, struct co
     if (at->value.kind != TOML_ARRAY || at->value.count > LIST_MAX)
         return fail_value(r, at, "a list of at most 256 texts");
     out->items = arena_array(r->arena, struct config_text, at->value.count + 1);
-    CHECK(out->items != NULL);
+    CHECK_MEMORY(out->items != NULL);
     for (u32 i = 0; i < at->value.count; i++) {
         struct toml_entry item = {.key = at->key, .value = at->value.items[i]};
         if (!read_text(r, &item, &out->items[i]))
@@ -153,7 +153,7 @@ static bool read_variables(struct reading *r, const struct toml_entry *at, struc
     if (at->value.kind != TOML_TABLE || at->value.count > LIST_MAX)
         return fail_value(r, at, "a table of at most 256 texts");
     out->items = arena_array(r->arena, struct config_text, at->value.count + 1);
-    CHECK(out->items != NULL);
+    CHECK_MEMORY(out->items != NULL);
     for (u32 i = 0; i < at->value.count; i++) {
         const struct toml_entry *entry = &at->value.entries[i];
         if (entry->value.kind != TOML_TEXT)
@@ -284,7 +284,7 @@ static bool read_modules(struct reading *r, const struct toml_value *table)
     if (table->count > CONFIG_MODULES_MAX)
         return fail(r, table->line, table->column, "more than %u modules", CONFIG_MODULES_MAX);
     out->modules = arena_array(r->arena, struct config_module, table->count);
-    CHECK(out->modules != NULL);
+    CHECK_MEMORY(out->modules != NULL);
     for (u32 i = 0; i < table->count; i++)
         if (!read_module(r, &table->entries[i], &out->modules[i]))
             return false;
@@ -496,7 +496,7 @@ static bool read_routes(struct reading *r, const struct toml_value *table)
         return fail(r, table->line, table->column, "routes are at most %u sections [routes.NAME]",
                     CONFIG_ROUTES_MAX);
     out->routes = arena_array(r->arena, struct config_route, table->count + 1);
-    CHECK(out->routes != NULL);
+    CHECK_MEMORY(out->routes != NULL);
     out->route_count = table->count;
     for (u32 i = 0; i < table->count; i++)
         if (!read_route(r, table, i))

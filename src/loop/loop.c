@@ -74,7 +74,7 @@ void loop_timer_start(struct loop *loop, struct loop_timer *timer, u64 at_ns)
     if (loop->timer_count == loop->timer_cap) {
         loop->timer_cap = loop->timer_cap == 0 ? 256 : 2 * loop->timer_cap;
         loop->timers = realloc(loop->timers, loop->timer_cap * sizeof *loop->timers);
-        CHECK(loop->timers != NULL);
+        CHECK_MEMORY(loop->timers != NULL);
     }
     timer->at_ns = at_ns;
     loop->timer_count++;

@@ -1,19 +1,14 @@
 #include "proc/jail.h"
+#include "base/check.h"
 #include "base/file.h"
 #include "base/sanitize.h"
-#include <errno.h>
+#include "proc/jail_filters.h"
 #include <fcntl.h>
 #include <linux/landlock.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sched.h>
-#include <seccomp.h>
+#include <linux/seccomp.h>
 #include <signal.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -27,11 +22,10 @@
 #define MDWE_SET              65 /* prctl of Linux 6.3 */
 #define MDWE_REFUSE_EXEC_GAIN 1
 
-#define PAGEMAP_SCAN 0xc0606610u /* of Linux 6.7; runtime/reset.c */
-
 #define FILE_BYTES_MAX ((u64)4 << 30)
 #define COMPILER_NICE  10
 #define FILES_MAX      64
+#define FILTER_MAX     1024 /* instructions */
 
 /* ---- files: Landlock ---- */
 
@@ -150,83 +144,20 @@ static bool limit_resources(u64 cpu_s, u64 memory_bytes, struct err *err)
 
 /* ---- system calls: seccomp ---- */
 
-/* The bits of an argument under a mask have this value. mask 0: no condition. */
-struct condition {
-    u32 arg;
-    u64 mask, value;
-};
-struct rule { /* a row of a table */
-    int call;
-    u32 action;
-    bool is_own; /* its first argument is this process */
-    struct condition conditions[2];
-};
-struct rules {
-    const struct rule *rows;
-    size_t count;
-};
-
-/* The columns of the tables. Integers are compared as the kernel takes them, by 32 bits. */
-#define ALLOW(name)                 {SCMP_SYS(name), SCMP_ACT_ALLOW, false, {{0, 0, 0}}},
-#define ALLOW_OWN(name)             {SCMP_SYS(name), SCMP_ACT_ALLOW, true, {{0, 0, 0}}},
-#define ALLOW_IF(name, ...)         {SCMP_SYS(name), SCMP_ACT_ALLOW, false, {__VA_ARGS__}},
-#define REFUSE(name, error)         {SCMP_SYS(name), SCMP_ACT_ERRNO(error), false, {{0, 0, 0}}},
-#define REFUSE_IF(name, error, ...) {SCMP_SYS(name), SCMP_ACT_ERRNO(error), false, {__VA_ARGS__}},
-#define REFUSE_OPEN(name)                                                                          \
-    {SCMP_SYS(name), SANITIZED ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EACCES), false, {{0, 0, 0}}},
-#define IS(arg, value)  {arg, UINT32_MAX, value}
-#define IS_NULL(arg)    {arg, UINT64_MAX, 0}
-#define HAS(arg, bit)   {arg, bit, bit}
-#define LACKS(arg, bit) {arg, bit, 0}
-
-static const struct rule compiler_rules[] = {
-#include "proc/jail_compiler.def"
-};
-static const struct rule worker_rules[] = {
-#include "proc/jail_worker.def"
-};
-static const struct rule helper_rules[] = {
-#include "proc/jail_helper.def"
-};
-static const struct rule sanitizer_rules[] = {
-#include "proc/jail_sanitizer.def"
-};
-
-static bool add_rules(scmp_filter_ctx filter, const struct rule *rules, size_t count)
+/* Loads what tools/jail_filters.c has made of a table, for all threads. Nothing is allocated. */
+static bool filter_system_calls(const struct sock_filter *filter, size_t len, struct err *err)
 {
-    int bad = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct scmp_arg_cmp compares[3];
-        u32 used = 0;
-        for (u32 k = 0; k < COUNT_OF(rules[i].conditions); k++) {
-            const struct condition *condition = &rules[i].conditions[k];
-            if (condition->mask != 0)
-                compares[used++] = (struct scmp_arg_cmp){condition->arg, SCMP_CMP_MASKED_EQ,
-                                                         condition->mask, condition->value};
-        }
-        if (rules[i].is_own)
-            compares[used++] =
-                (struct scmp_arg_cmp){0, SCMP_CMP_MASKED_EQ, UINT32_MAX, (u64)getpid()};
-        bad |= seccomp_rule_add_array(filter, rules[i].action, rules[i].call, used, compares);
+    struct sock_filter own[FILTER_MAX];
+    struct sock_fprog program = {.len = (unsigned short)len, .filter = own};
+    CHECK(len <= FILTER_MAX);
+    for (size_t i = 0; i < len; i++) {
+        own[i] = filter[i];
+        if (own[i].k == JAIL_OWN_PID)
+            own[i].k = (u32)getpid();
     }
-    return bad == 0;
-}
-
-/* Any other call, or one of another architecture's numbers, kills the process. The tree lets the
- * filter find a call's row in a few steps, not in as many as there are rows. */
-static bool filter_system_calls(const struct rules *tables, size_t count, struct err *err)
-{
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-    if (filter == NULL)
-        return err_set(err, ERR_SYSTEM, ERR_NO_AT, "cannot create a seccomp filter");
-    bool ok = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) == 0 &&
-              seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) == 0 &&
-              seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2) == 0;
-    for (size_t i = 0; ok && i < count; i++)
-        ok = add_rules(filter, tables[i].rows, tables[i].count);
-    ok = ok && seccomp_load(filter) == 0;
-    seccomp_release(filter);
-    return ok || err_set(err, ERR_SYSTEM, ERR_NO_AT, "cannot load the seccomp filter");
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) ==
+               0 ||
+           err_sys(err, "cannot load the seccomp filter");
 }
 
 static bool give_up_privileges(struct err *err)
@@ -238,12 +169,12 @@ static bool give_up_privileges(struct err *err)
 
 bool proc_jail_compiler(const char *dir_path, u64 cpu_s, u64 memory_bytes, struct err *err)
 {
-    const struct rules tables[] = {{compiler_rules, COUNT_OF(compiler_rules)}};
     setpriority(PRIO_PROCESS, 0, COMPILER_NICE); /* who serves goes first */
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         return err_sys(err, "cannot give up privileges");
     return give_up_privileges(err) && confine_to_folder(dir_path, err) &&
-           limit_resources(cpu_s, memory_bytes, err) && filter_system_calls(tables, 1, err);
+           limit_resources(cpu_s, memory_bytes, err) &&
+           filter_system_calls(compiler_filter, COUNT_OF(compiler_filter), err);
 }
 
 void proc_forbid_new_code(void)
@@ -254,14 +185,12 @@ void proc_forbid_new_code(void)
 
 bool proc_jail_worker(struct err *err)
 {
-    const struct rules tables[] = {{worker_rules, COUNT_OF(worker_rules)},
-                                   {sanitizer_rules, COUNT_OF(sanitizer_rules)}};
     return give_up_privileges(err) && give_up_files(err) &&
-           filter_system_calls(tables, SANITIZED ? 2 : 1, err);
+           filter_system_calls(worker_filter, COUNT_OF(worker_filter), err);
 }
 
 bool proc_jail_helper(struct err *err)
 {
-    const struct rules tables[] = {{helper_rules, COUNT_OF(helper_rules)}};
-    return give_up_privileges(err) && filter_system_calls(tables, 1, err);
+    return give_up_privileges(err) &&
+           filter_system_calls(helper_filter, COUNT_OF(helper_filter), err);
 }

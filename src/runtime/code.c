@@ -147,7 +147,7 @@ bool rt_code_load(struct rt_code **out, struct rt_engine *engine, const char *pa
     struct rt_code *code = check_alloc(sizeof *code);
     code->refs = 1;
     code->path = strdup(path);
-    CHECK(code->path != NULL);
+    CHECK_MEMORY(code->path != NULL);
     if (!code_open(code, engine, mac_key, err)) {
         err_context(err, "%s", path);
         code_destroy(code);

@@ -145,7 +145,7 @@ void rt_engine_add_host(struct rt_engine *engine, const struct rt_host_func *fun
         if (engine->host_count == engine->host_cap) {
             engine->host_cap = engine->host_cap == 0 ? 64 : 2 * engine->host_cap;
             engine->hosts = realloc(engine->hosts, engine->host_cap * sizeof(engine->hosts[0]));
-            CHECK(engine->hosts != NULL);
+            CHECK_MEMORY(engine->hosts != NULL);
         }
         engine->hosts[engine->host_count++] = &funcs[i];
     }

@@ -146,6 +146,7 @@ struct rt_data {
 /* What the module file says. Lists live in the arena, texts and bytes are views into the file. */
 struct rt_module_file {
     struct digest code_key;
+    struct digest digest; /* of the module's bytes */
     struct rt_func_type *types;
     u64 *type_ids;                /* canonical, one a type; filled by rt_module_load */
     struct rt_imports imports[4]; /* by enum rt_extern */
@@ -342,7 +343,8 @@ MUST_CHECK bool rt_instance_link(struct rt_instance *instance, const struct rt_p
 
 /*
  * A snapshot, little-endian; `list` is u32 count + items:
- *   u64 RT_SNAPSHOT_MAGIC, u32 ABI_VERSION, key of the code file (DIGEST_BYTES)
+ *   u64 RT_SNAPSHOT_MAGIC, u32 ABI_VERSION, digest of the module's bytes (DIGEST_BYTES): code
+ *   compiled from them in any way can begin with it
  *   u64 length of all of it
  *   memories   list of {u64 size in bytes, u64 at, u64 length}   the first bytes, at page `at` from
  *              the first page behind this head; zero behind them. Multiples of pages.

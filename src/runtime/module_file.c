@@ -382,6 +382,13 @@ static void place_entries(struct decoder *d)
             place_expr(d, &f->elems[i].items[k]);
 }
 
+static void read_digest(struct decoder *d, struct digest *out)
+{
+    const u8 *bytes = read_bytes(&d->r, DIGEST_BYTES);
+    if (bytes != NULL)
+        memcpy(out->bytes, bytes, DIGEST_BYTES);
+}
+
 bool rt_module_file_decode(struct rt_module_file *out, struct arena *arena, const u8 *bytes,
                            size_t len, struct err *err)
 {
@@ -393,8 +400,8 @@ bool rt_module_file_decode(struct rt_module_file *out, struct arena *arena, cons
     if (version != ABI_VERSION)
         return reader_fail(&d.r, ERR_ARTIFACT, "module file: ABI version %u, this program has %d",
                            version, ABI_VERSION);
-    for (u32 i = 0; i < DIGEST_BYTES; i++)
-        out->code_key.bytes[i] = read_byte(&d.r);
+    read_digest(&d, &out->code_key);
+    read_digest(&d, &out->digest);
     read_types(&d);
     for (u32 kind = RT_EXTERN_FUNC; kind <= RT_EXTERN_GLOBAL && reader_ok(&d.r); kind++)
         read_imports(&d, (enum rt_extern)kind);

@@ -47,8 +47,8 @@ static void read_head(struct decoder *d)
 {
     if (read_u64_le(&d->r) != RT_SNAPSHOT_MAGIC || read_u32_le(&d->r) != ABI_VERSION)
         refuse(d, "it is none of this version");
-    const u8 *key = read_bytes(&d->r, DIGEST_BYTES);
-    if (key != NULL && memcmp(key, d->module->file.code_key.bytes, DIGEST_BYTES) != 0)
+    const u8 *digest = read_bytes(&d->r, DIGEST_BYTES);
+    if (digest != NULL && memcmp(digest, d->module->file.digest.bytes, DIGEST_BYTES) != 0)
         refuse(d, "it is of another module");
     if (read_u64_le(&d->r) != d->r.end)
         refuse(d, "it is not as long as it says");

@@ -151,7 +151,7 @@ static bool make_head(struct writer *w, size_t *len_at, struct err *err)
 {
     add_u64(w, RT_SNAPSHOT_MAGIC);
     add_u32(w, ABI_VERSION);
-    buf_add(&w->head, w->file->code_key.bytes, DIGEST_BYTES);
+    buf_add(&w->head, w->file->digest.bytes, DIGEST_BYTES);
     *len_at = w->head.len;
     add_u64(w, 0);
     add_memories(w);

@@ -64,7 +64,7 @@ static void make_room(struct rt_types *types)
     if (types->count == types->cap) {
         types->cap = types->cap == 0 ? 64 : 2 * types->cap;
         types->rows = realloc(types->rows, types->cap * sizeof *types->rows);
-        CHECK(types->rows != NULL);
+        CHECK_MEMORY(types->rows != NULL);
     }
     if (2 * (types->count + 1) <= types->bucket_count)
         return;

@@ -23,6 +23,7 @@
 #define SHORT_NS      ((u64)1000000)  /* calls that are done before they are preempted */
 #define STANDING_NS   ((u64)50000000) /* a queue that lasts so long is no burst */
 #define WAIT_CALLS    5               /* what it may cost then: so many calls' time, */
+#define FLOOD_CALLS   3               /* or so many's in an overload, */
 #define WAIT_MIN_NS   ((u64)5000000)  /* and at least this, */
 #define WAIT_PACED_NS ((u64)50000000) /* or this, for a client that paces itself */
 #define FLOOD_NS      ((u64)50000000) /* a window in which at least */
@@ -49,7 +50,8 @@ static bool is_crowded(const struct worker *w, const struct served_route *route)
     enum sched_level level = level_of(route);
     u32 fresh = sched_ready_count(w->sched, SCHED_FIRST);
     bool is_shared = level == SCHED_FIRST || level == SCHED_REST;
-    return fresh >= WINDOW || server_memory_keeps_waiting(w, route) || (!is_shared && sched_ready_count(w->sched, level) > fresh);
+    return fresh >= WINDOW || server_memory_keeps_waiting(w, route) ||
+           (!is_shared && sched_ready_count(w->sched, level) > fresh);
 }
 
 /* ---- the ring of routes with waiting requests: worker->turn is its last, next_turn the first */
@@ -225,7 +227,8 @@ static u64 allowed_wait(const struct server_request *r, u64 now)
     if (!is_flooded && now < w->idle_ns[level_of(r->route)] + STANDING_NS)
         return by_deadline;
     u64 least_ns = !is_flooded && server_conn_is_paced(r->conn) ? WAIT_PACED_NS : WAIT_MIN_NS;
-    return min_u64(by_deadline, max_u64(least_ns, WAIT_CALLS * service_ns));
+    u64 calls = is_flooded ? FLOOD_CALLS : WAIT_CALLS;
+    return min_u64(by_deadline, max_u64(least_ns, calls * service_ns));
 }
 
 u32 server_admit_retry_after(const struct served_route *route)

@@ -229,18 +229,38 @@ bool server_conn_is_paced(const struct conn *c)
     return c->is_paced;
 }
 
-bool server_conn_evict(struct worker *w)
+/* The one that has been idle longest, if that is long enough. */
+static struct conn *find_idle(const struct worker *w)
 {
+    struct conn *c = w->open_conns.first;
+    while (c != NULL && c->state != CONN_IDLE)
+        c = c->next;
+    bool is_enough = c != NULL && loop_now_ns(w->loop) - c->since_ns >= EVICT_NS;
+    return is_enough ? c : NULL;
+}
+
+/* One that has used up so much of the time for its head, or of its body's silence. */
+static struct conn *find_slow(const struct worker *w)
+{
+    const struct config_limits *limits = w->limits;
     u64 now = loop_now_ns(w->loop);
     for (struct conn *c = w->open_conns.first; c != NULL; c = c->next) {
-        if (c->state != CONN_IDLE)
-            continue;
-        if (now - c->since_ns < EVICT_NS)
-            return false;
-        server_conn_close(c);
-        return true;
+        u64 allowed_ns = c->state == CONN_HEAD ? limits->head_ns : limits->body_idle_ns;
+        if ((c->state == CONN_HEAD || c->state == CONN_BODY) &&
+            now + allowed_ns >= c->deadline_ns + EVICT_NS)
+            return c;
     }
-    return false;
+    return NULL;
+}
+
+bool server_conn_evict(struct worker *w)
+{
+    struct conn *c = find_idle(w);
+    if (c == NULL)
+        c = find_slow(w);
+    if (c != NULL)
+        server_conn_close(c);
+    return c != NULL;
 }
 
 /* ---- reading ---- */

@@ -31,7 +31,7 @@ int server_control_plan(const struct server_plan *plan, struct err *err)
     struct server_route *routes = arena_array(&arena, struct server_route, plan->route_count + 1);
     struct server_module *modules =
         arena_array(&arena, struct server_module, plan->module_count + 1);
-    CHECK(routes != NULL && modules != NULL);
+    CHECK_MEMORY(routes != NULL && modules != NULL);
     for (u32 i = 0; i < plan->route_count; i++) {
         routes[i] = plan->routes[i];
         routes[i].fallback_count = 0;

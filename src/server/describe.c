@@ -18,7 +18,7 @@ bool server_describe(struct rt_module *module, struct rt_text signature, const c
         !server_endpoints_make(&table, &route, 1, arena, err))
         return false;
     struct server_offer *offers = arena_array(arena, struct server_offer, table.count);
-    CHECK(offers != NULL || table.count == 0);
+    CHECK_MEMORY(offers != NULL || table.count == 0);
     buf_init(&text, SIGNATURE_BYTES);
     for (u32 i = 0; i < table.count; i++) {
         buf_clear(&text);

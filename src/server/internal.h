@@ -483,8 +483,8 @@ const char *server_conn_client(const struct conn *conn);
 /* Did its request follow the answer to the one before at once? */
 bool server_conn_is_paced(const struct conn *conn);
 
-/* Makes room for another client: ends the connection that has been idle longest. False: none has
- * been idle for long enough. */
+/* Makes room for another client: ends the connection that has been idle longest, or else one whose
+ * request has stopped coming. False: all have been heard of lately. */
 bool server_conn_evict(struct worker *worker);
 
 /* Puts the answer on its way. Payload is borrowed; of a HEAD request it is only counted. */

@@ -148,7 +148,7 @@ static struct rt_text get_bytes(struct reader *from)
     if (size == 0)
         return (struct rt_text){NULL, 0};
     const u8 *bytes = read_bytes(from, size);
-    CHECK(bytes != NULL);
+    CHECK_MEMORY(bytes != NULL);
     return (struct rt_text){(const char *)bytes, (u32)size - 1};
 }
 
@@ -168,7 +168,7 @@ static struct config_text get_said(struct reader *from)
 static void get_raw(struct reader *from, void *out, size_t len)
 {
     const u8 *bytes = read_bytes(from, len);
-    CHECK(bytes != NULL);
+    CHECK_MEMORY(bytes != NULL);
     memcpy(out, bytes, len);
 }
 
@@ -176,7 +176,7 @@ static void get_modules(struct reader *from, struct arena *arena, struct server_
 {
     out->module_count = get_count(from);
     struct server_module *modules = arena_array(arena, struct server_module, out->module_count + 1);
-    CHECK(modules != NULL);
+    CHECK_MEMORY(modules != NULL);
     for (u32 i = 0; i < out->module_count; i++) {
         modules[i].name = get_text(from);
         modules[i].code_path = get_text(from);
@@ -214,7 +214,7 @@ static void get_routes(struct reader *from, struct arena *arena, struct server_p
 {
     out->route_count = get_count(from);
     struct server_route *routes = arena_array(arena, struct server_route, out->route_count + 1);
-    CHECK(routes != NULL);
+    CHECK_MEMORY(routes != NULL);
     for (u32 i = 0; i < out->route_count; i++)
         get_route(from, &routes[i]);
     out->routes = routes;
@@ -224,7 +224,7 @@ static void get_grants(struct reader *from, struct arena *arena, struct server_g
 {
     out->dir_count = get_count(from);
     struct server_dir *dirs = arena_array(arena, struct server_dir, out->dir_count + 1);
-    CHECK(dirs != NULL);
+    CHECK_MEMORY(dirs != NULL);
     for (u32 i = 0; i < out->dir_count; i++) {
         dirs[i].host = get_text(from);
         dirs[i].guest = get_text(from);
@@ -232,7 +232,7 @@ static void get_grants(struct reader *from, struct arena *arena, struct server_g
     }
     out->env_count = get_count(from);
     const char **env = (const char **)arena_array(arena, const char *, out->env_count + 1);
-    CHECK(env != NULL);
+    CHECK_MEMORY(env != NULL);
     for (u32 i = 0; i < out->env_count; i++)
         env[i] = get_text(from);
     out->dirs = dirs;

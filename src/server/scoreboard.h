@@ -33,7 +33,7 @@ struct scoreboard_worker {
     _Atomic u64 responses_2xx, responses_4xx, responses_5xx;
     _Atomic u64 traps, deadlines, refused;
     _Atomic u64 guest_cpu_ns;
-    _Atomic u64 log_dropped; /* lines of the access log */
+    _Atomic u64 log_dropped;                    /* lines of the access log */
     _Atomic u64 memory_bytes, memory_max_bytes; /* that it takes now; that it may */
     _Atomic u64 memory_ended;                   /* calls, for want of it */
 };

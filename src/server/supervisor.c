@@ -339,6 +339,8 @@ static void listen_to_first(struct supervisor *s, int ready_fd, struct buf *said
         if (watched[0].revents == 0)
             continue;
         u8 *to = buf_reserve(said, SAID_PIECE);
+        if (to == NULL) /* it may serve, but nobody would hear of it */
+            kill(s->children[0].pid, SIGKILL);
         ssize_t got = to == NULL ? 0 : read(ready_fd, to, SAID_PIECE);
         if (got <= 0)
             return;
@@ -356,7 +358,9 @@ static bool explain_first(struct supervisor *s, struct buf *said, struct err *er
     if (s->wants_stop)
         return true;
     buf_add_byte(said, 0);
-    const char *text = buf_ok(said) ? (const char *)said->bytes : "";
+    if (!buf_ok(said))
+        return err_set(err, ERR_LIMIT, ERR_NO_AT, "no memory for what the first worker says");
+    const char *text = (const char *)said->bytes;
     if (sscanf(text, "%63s %n", code, &used) == 1 && used > 0)
         return err_set(err, err_code_from_text(code), ERR_NO_AT, "%s", text + used);
     proc_status_text(status, how, sizeof how);
@@ -376,7 +380,8 @@ static bool start_first(struct supervisor *s, struct err *err)
     fd_close(&ready[1]);
     if (ok) {
         listen_to_first(s, ready[0], &said);
-        if (said.len >= 2 && said.bytes[0] == '\n' && said.bytes[said.len - 1] == 0)
+        if (buf_ok(&said) && said.len >= 2 && said.bytes[0] == '\n' &&
+            said.bytes[said.len - 1] == 0)
             (void)!fd_write_all(STDERR_FILENO, said.bytes + 1, said.len - 2); /* if it is open */
         else
             ok = explain_first(s, &said, err);

@@ -165,7 +165,7 @@ static bool open_dirs(struct worker *w, struct err *err)
 {
     const struct server_grants *grants = &w->plan->grants;
     w->dirs = arena_array(&w->arena, int, grants->dir_count);
-    CHECK(w->dirs != NULL || grants->dir_count == 0);
+    CHECK_MEMORY(w->dirs != NULL || grants->dir_count == 0);
     for (u32 i = 0; i < grants->dir_count; i++)
         w->dirs[i] = -1;
     for (u32 i = 0; i < grants->dir_count; i++) {

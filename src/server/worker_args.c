@@ -10,7 +10,7 @@ char **worker_args_make(struct arena *arena, u32 index, const char *announce)
 {
     char number[16];
     char **argv = arena_array(arena, char *, 5);
-    CHECK(argv != NULL);
+    CHECK_MEMORY(argv != NULL);
     snprintf(number, sizeof number, "%u", index);
     argv[0] = "weir";
     argv[1] = "worker";

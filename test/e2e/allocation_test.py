@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Every allocation of a worker fails once: at its start, and while it answers.
+"""Every allocation of a worker fails once: at its start, and while it answers; and those of the
+other processes at their start.
 
 A start then ends with a line that says why, or goes well, or is tried again; of the requests at
 most one gets no answer or an error, none a wrong answer, and the next ones are served.
@@ -91,17 +92,56 @@ class Allocations(unittest.TestCase):
     def battery(self, server):
         return [self.ask(server, what) for what in BATTERY]
 
-    def test_while_it_starts(self):
+    def points(self, count, tried=TRIED):
+        """Which allocations to try."""
+        count = min(count, MOST)
+        return range(1, count + 1) if tried >= count else sorted(
+            {1 + i * count // tried for i in range(tried)})
+
+    def check_starts(self, role, tried=TRIED):
+        self.faults.mean(role)
         with self.serve():
-            count = min(self.faults.get("count"), MOST)
+            count = self.faults.get("count")
+        points = self.points(count, tried)
         ended = 0
-        points = range(1, count + 1) if TRIED >= count else sorted(
-            {1 + i * count // TRIED for i in range(TRIED)})
         for point in points:
             self.faults.set("fail_at", point)
             ended += not self.starts(point)
-        print(f"R6: {len(points)} of {count} allocations of a start failed: {ended} starts said "
-              "why and ended, the others served")
+        self.assertGreater(self.faults.get("failed"), 0)
+        print(f"R6: {len(points)} of {count} allocations of a {role} at its start failed: {ended} "
+              "starts said why and ended, the others served")
+
+    def test_while_it_starts(self):
+        self.check_starts("worker")
+
+    def test_while_the_others_start(self):
+        with open(self.config, "a", encoding="ascii") as file:
+            file.write(f'[modules.prepared]\npath = "{os.path.abspath(GUESTS)}/prepared.wasm"\n'
+                       "[routes.prepared]\n")
+        for role in ("serve", "initialise"):
+            self.check_starts(role, -(-TRIED // 2))
+
+    def test_while_those_that_can_be_replaced_start(self):
+        """The server stands before they are there; what failed is tried again."""
+        for role in ("helper", "control"):
+            self.faults.mean(role)
+            with self.serve() as server:
+                self.check_all(server)
+                count = self.faults.get("count")
+            points = self.points(count, -(-TRIED // 5))
+            for point in points:
+                self.faults.set("fail_at", point)
+                with self.serve() as server:
+                    self.check_all(server)
+                self.assertEqual(self.faults.get("fail_at"), 0, (role, point))
+            print(f"R6: {len(points)} of {count} allocations of a {role} at its start failed")
+
+    def check_all(self, server):
+        """Whatever died before is replaced, and all is well."""
+        until(lambda: self.battery(server) == ["good"] * len(BATTERY))
+        until(lambda: subprocess.run([os.path.join(BIN, "weir"), "status", "--control",
+                                      server.control], capture_output=True,
+                                     check=False).returncode == 0, 0.05)
 
     def starts(self, point):
         """Does a server start? If not, it has to say why."""

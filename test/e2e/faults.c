@@ -20,14 +20,19 @@
 #include <unistd.h>
 
 struct faults {
-    _Atomic uint64_t fail_at;     /* the allocation of a worker that fails, then 0; 0: none */
-    _Atomic uint64_t count;       /* allocations of the worker that was started last */
+    _Atomic uint64_t role;        /* whose allocations are meant: index in roles[] below */
+    _Atomic uint64_t fail_at;     /* the one that fails, then 0; 0: none */
+    _Atomic uint64_t count;       /* those of the process of that role that was started last */
     _Atomic uint64_t failed;      /* how many allocations were made to fail */
     _Atomic int64_t shift_s;      /* how much the clock on the wall is wrong */
     _Atomic uint64_t abort_index; /* 1 + the number of a worker that dies at its start; 0: none */
     _Atomic uint64_t stop_index;  /* the same of one that stops there, */
-    _Atomic uint64_t stop_at;     /* or of the allocation at which a worker stops */
+    _Atomic uint64_t stop_at;     /* or of the allocation at which such a process stops */
 };
+
+/* The first words of the server's processes. */
+static const char *const roles[] = {"worker", "serve", "initialise", "helper", "control"};
+#define ROLES (sizeof roles / sizeof roles[0])
 
 extern void *__libc_malloc(size_t len);
 extern void *__libc_calloc(size_t count, size_t len);
@@ -35,15 +40,15 @@ extern void *__libc_realloc(void *old, size_t len);
 extern void *__libc_memalign(size_t align, size_t len);
 
 static struct faults *faults; /* NULL: not one of the server's processes, or too early */
-static int is_worker;
+static int is_meant;
 
 __attribute__((constructor)) static void begin(int argc, char **argv)
 {
     const char *path = getenv("WEIR_FAULTS");
-    if (path == NULL || argc < 2)
-        return;
-    is_worker = argc >= 3 && strcmp(argv[1], "worker") == 0;
-    if (!is_worker && strcmp(argv[1], "serve") != 0)
+    size_t role = 0;
+    while (argc >= 2 && role < ROLES && strcmp(argv[1], roles[role]) != 0)
+        role++;
+    if (path == NULL || argc < 2 || role == ROLES)
         return;
     int fd = open(path, O_RDWR | O_CLOEXEC);
     void *at =
@@ -52,19 +57,21 @@ __attribute__((constructor)) static void begin(int argc, char **argv)
     if (at == MAP_FAILED)
         abort();
     faults = at;
-    if (!is_worker)
+    is_meant = role == faults->role;
+    if (is_meant)
+        faults->count = 0;
+    if (role != 0 || argc < 3)
         return;
     if (faults->abort_index == (uint64_t)atoi(argv[2]) + 1)
         abort();
     if (faults->stop_index == (uint64_t)atoi(argv[2]) + 1)
         raise(SIGSTOP);
-    faults->count = 0;
 }
 
 /* Is this the allocation that fails? */
 static int fails(void)
 {
-    if (faults == NULL || !is_worker)
+    if (!is_meant)
         return 0;
     uint64_t number = ++faults->count;
     if (number == faults->stop_at)

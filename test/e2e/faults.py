@@ -50,7 +50,8 @@ def percentile(values, part):
 class Faults:
     """The library faults.c, and the file that steers it. `environment` is for the server."""
 
-    FIELDS = ("fail_at", "count", "failed", "shift_s", "abort_index", "stop_index",
+    ROLES = ("worker", "serve", "initialise", "helper", "control")
+    FIELDS = ("role", "fail_at", "count", "failed", "shift_s", "abort_index", "stop_index",
               "stop_at")
 
     def __init__(self, folder):
@@ -64,6 +65,10 @@ class Faults:
 
     def get(self, field):
         return struct.unpack_from("<q", self.memory, 8 * self.FIELDS.index(field))[0]
+
+    def mean(self, role):
+        """Allocations of processes of this kind that start from now on."""
+        self.set("role", self.ROLES.index(role))
 
     def set(self, field, value):
         struct.pack_into("<q", self.memory, 8 * self.FIELDS.index(field), value)

@@ -45,6 +45,35 @@ class Life(unittest.TestCase):
                 client.close()
             silent.close()
 
+    def test_halves_of_requests_make_room(self):
+        halves = {"heads": b"POST /add HTTP/1.1\r\nHost: a\r\n",
+                  "bodies": post("/add", "[1,2]")[:-1]}
+        with Server("hello", options=("--workers", "1", "--connections", "5", "--head-ms",
+                                      "3600000", "--body-idle-ms", "3600000")) as server:
+            for what, half in halves.items():
+                with self.subTest(what):
+                    socks = [server.open() for _ in range(5)]
+                    for sock in socks:
+                        sock.sendall(half)
+                    for i in range(8):
+                        self.assertEqual(server.call("/add", i, 2), i + 2)
+                    # One of them had to go; there is no need of more.
+                    ended = [sock for sock in socks if self.peek(sock) == b""]
+                    self.assertEqual(len(ended), 1)
+                    for sock in socks:
+                        sock.close()
+
+    @staticmethod
+    def peek(sock):
+        """b"": it was closed; None: it was not."""
+        sock.setblocking(False)
+        try:
+            return sock.recv(1)
+        except BlockingIOError:
+            return None
+        except ConnectionResetError:
+            return b""
+
     def test_more_connections_than_descriptors(self):
         with Server("hello", options=("--workers", "1")) as server:
             for pid in server.workers():

@@ -100,8 +100,9 @@ class Memory(unittest.TestCase):
 
 class TooLittle(unittest.TestCase):
     def test_less_than_it_takes_itself(self):
-        done = subprocess.run([os.path.join(BIN, "weir"), "serve", os.path.join(GUESTS, "hello.wasm"), "--addr",
-                               "127.0.0.1:0", "--worker-memory-mib", "1", "--control", "none"],
+        done = subprocess.run([os.path.join(BIN, "weir"), "serve",
+                               os.path.join(GUESTS, "hello.wasm"), "--addr", "127.0.0.1:0",
+                               "--worker-memory-mib", "1", "--control", "none"],
                               capture_output=True, text=True, check=False, timeout=PATIENCE_S)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertRegex(done.stderr, "a worker may take 1 MiB of memory and needs [0-9]+ to serve "

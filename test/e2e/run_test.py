@@ -8,9 +8,12 @@ WEIR = os.path.join(BIN, "weir")
 PROGRAM = os.path.join(GUESTS, "program.wasm")
 
 
+storm = []  # options of all that is run to its end
+
+
 def run(*words, options=(), stdin=b"", env=None):
     """Runs the program to its end; returns (status, stdout, stderr)."""
-    done = subprocess.run([WEIR, "run", *options, PROGRAM, *words], input=stdin,
+    done = subprocess.run([WEIR, "run", *storm, *options, PROGRAM, *words], input=stdin,
                           capture_output=True, timeout=PATIENCE_S, check=False,
                           env=None if env is None else {**os.environ, **env})
     return done.returncode, done.stdout.decode(), done.stderr.decode()
@@ -185,6 +188,17 @@ class Run(unittest.TestCase):
         process.kill()
         process.wait(PATIENCE_S)
         os.close(read_end)
+
+
+class InAStorm(Run):
+    """The same, interrupted all the time."""
+    @classmethod
+    def setUpClass(cls):
+        storm[:] = ["--tick-us", "100"]
+
+    @classmethod
+    def tearDownClass(cls):
+        storm.clear()
 
 
 if __name__ == "__main__":

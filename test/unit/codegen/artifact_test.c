@@ -353,11 +353,17 @@ static void pass(struct reader *r, size_t len)
     assert_non_null(read_bytes(r, len));
 }
 
-static void check_head(struct reader *r, const struct digest *key)
+static void check_head(struct reader *r, const struct digest *key, const struct wasm_module *m)
 {
+    struct digest_state state;
+    struct digest digest;
+    digest_init(&state, NULL);
+    digest_add(&state, m->bytes, m->len);
+    digest_end(&state, &digest);
     assert_int_equal(read_u64_le(r), ABI_MODULE_MAGIC);
     assert_int_equal(read_u32_le(r), ABI_VERSION);
     assert_memory_equal(read_bytes(r, DIGEST_BYTES), key->bytes, DIGEST_BYTES);
+    assert_memory_equal(read_bytes(r, DIGEST_BYTES), digest.bytes, DIGEST_BYTES);
     assert_int_equal(read_u32_le(r), 3); /* types */
     pass(r, 4 + 1 + 4);
     pass(r, 4 + 3 + 4 + 1);
@@ -440,7 +446,7 @@ static void the_module_file_is_as_its_header_says(void **state)
     assert_true(cg_module_write(m.module, &key, path, &m.err));
     u8 *bytes = machine_read(path, &len);
     struct reader r = reader_make(bytes, len, &m.err);
-    check_head(&r, &key);
+    check_head(&r, &key, m.module);
     check_body(&r);
     check_segments(&r, bytes, len);
     free(bytes);

@@ -24,7 +24,7 @@ static void write_file(const char *folder, const char *name, const char *text)
 static int begin(void **state)
 {
     (void)state;
-    strcpy(strrchr(root, '-'), "-XXXXXX");
+    memcpy(strrchr(root, '-'), "-XXXXXX", sizeof "-XXXXXX");
     return mkdtemp(root) == NULL;
 }
 
@@ -71,6 +71,16 @@ static void a_container_is_the_topmost_group(void **state)
     assert_int_equal(proc_memory_bytes(root), 4194304);
 }
 
+static void groups_of_version_1(void **state)
+{
+    (void)state;
+    write_file("proc/self", "cgroup", "9:cpu,cpuacct:/x\n4:memory:/a/b\n0::/\n");
+    write_file("sys/fs/cgroup/memory/a/b", "memory.limit_in_bytes", "9223372036854771712\n");
+    assert_int_equal(proc_memory_bytes(root), machine());
+    write_file("sys/fs/cgroup/memory/a", "memory.limit_in_bytes", "4194304\n");
+    assert_int_equal(proc_memory_bytes(root), 4194304);
+}
+
 static void nonsense_is_no_limit(void **state)
 {
     (void)state;
@@ -91,6 +101,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_groups, begin, end),
         cmocka_unit_test_setup_teardown(the_least_of_all_groups_counts, begin, end),
         cmocka_unit_test_setup_teardown(a_container_is_the_topmost_group, begin, end),
+        cmocka_unit_test_setup_teardown(groups_of_version_1, begin, end),
         cmocka_unit_test_setup_teardown(nonsense_is_no_limit, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -187,6 +187,7 @@ static inline void guest_module_make(struct buf *out, const struct guest_module 
     put_u64(out, ABI_MODULE_MAGIC);
     put_u32(out, ABI_VERSION);
     buf_add(out, key, sizeof key);
+    buf_add(out, key, sizeof key);
     put_u32(out, 2);
     put_u32(out, 2);
     buf_add(out, "\x7f\x7f", 2);

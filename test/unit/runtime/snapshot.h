@@ -99,6 +99,7 @@ struct fixture {
     char folder[64];
     struct proc_cache cache;
     struct proc_artifact ready, other;
+    struct proc_artifact best, likely; /* ready, compiled otherwise; with other data */
     struct rt_engine *engine;
     struct rt_module *module;
 };
@@ -124,6 +125,12 @@ static inline bool compile_all(struct fixture *f)
     compile_wat(f->folder, &f->cache, ready_source, &f->ready);
     compile_wat(f->folder, &f->cache, "(module (memory 2) (func (export \"_initialize\")))",
                 &f->other);
+    compile_wat_tier(f->folder, &f->cache, ready_source, PROC_TIER_BEST, &f->best);
+    char *likely = strdup(ready_source);
+    assert_non_null(likely);
+    memcpy(strstr(likely, "\"active\""), "\"altera\"", strlen("\"active\""));
+    compile_wat(f->folder, &f->cache, likely, &f->likely);
+    free(likely);
     return true;
 }
 

@@ -95,6 +95,42 @@ static void an_instance_begins_where_another_was(void **state)
     end(f);
 }
 
+static void however_it_was_compiled(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    struct rt_instance *first, *instance;
+    enum rt_exit exit;
+    u64 len;
+    begin(f, NULL);
+    first = start(f, f->module);
+    u8 *bytes = take(first, &len);
+    int fd = seal(bytes, len, 0);
+    struct rt_module *best = load(f, &f->best);
+    assert_string_not_equal(f->best.code_path, f->ready.code_path);
+    if (!rt_module_use_snapshot(best, fd, 0, len, &err))
+        fail_msg("%s", err.text);
+    assert_true(rt_instance_create(&instance, best, NULL, 0, NULL));
+    assert_memory_equal(instance->memories[0].abi.base, first->memories[0].abi.base,
+                        first->memories[0].abi.size_bytes);
+    struct rt_fiber *fiber = run(f, instance, "mess", 1 << 4, 0, &exit); /* calls what it copied */
+    assert_int_equal(exit, RT_EXIT_DONE);
+    assert_int_equal(rt_fiber_results(fiber)[0].u32, 2);
+    rt_fiber_release(&fiber);
+    rt_instance_destroy(&instance);
+    rt_module_release(&best);
+    /* The same code with other data is another module. */
+    struct rt_module *likely = load(f, &f->likely);
+    assert_string_equal(f->likely.code_path, f->ready.code_path);
+    assert_false(rt_module_use_snapshot(likely, fd, 0, len, &err));
+    assert_string_equal(err.text, "snapshot: it is of another module");
+    rt_module_release(&likely);
+    rt_instance_destroy(&first);
+    close(fd);
+    free(bytes);
+    end(f);
+}
+
 static void zeroes_take_no_room(void **state)
 {
     struct fixture *f = *state;
@@ -449,6 +485,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_instance_begins_where_another_was),
+        cmocka_unit_test(however_it_was_compiled),
         cmocka_unit_test(zeroes_take_no_room),
         cmocka_unit_test(what_cannot_be_said_is_refused),
         cmocka_unit_test(a_watched_call_ends_before_it_does_anything),
