@@ -110,7 +110,7 @@
 ;; 	.p2align	3, 0x0
 ;; weir_code:
 ;; 	.quad	3550049556836730199
-;; 	.long	5
+;; 	.long	6
 ;; 	.long	2
 ;; 	.long	1
 ;; 	.long	0
