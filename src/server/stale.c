@@ -180,11 +180,15 @@ struct control {
     i64 max_age_s, shared_age_s, expires_s; /* from now on; of each the first counts */
 };
 
+/* What is no number is no time at all. spec: RFC 9111 section 4.2.1 */
 static i64 seconds_of(const char *digits, size_t len)
 {
     i64 value = 0;
-    for (size_t i = 0; i < len && digits[i] >= '0' && digits[i] <= '9'; i++)
+    for (size_t i = 0; i < len; i++) {
+        if (digits[i] < '0' || digits[i] > '9')
+            return 0;
         value = value > INT32_MAX ? value : 10 * value + (digits[i] - '0');
+    }
     return value;
 }
 
@@ -199,9 +203,9 @@ static void read_directive(struct control *control, const char *word, size_t len
     size_t name_len = equals == NULL ? len : (size_t)(equals - word);
     const char *value = equals == NULL ? word + len : equals + 1;
     size_t value_len = (size_t)(word + len - value);
-    if (value_len > 0 && value[0] == '"') {
+    if (value_len >= 2 && value[0] == '"' && value[value_len - 1] == '"') {
         value++;
-        value_len--;
+        value_len -= 2;
     }
     control->no_store |= word_is(word, name_len, "no-store");
     control->no_cache |= word_is(word, name_len, "no-cache");

@@ -404,7 +404,11 @@ class Programs(Moody):
             ("Expires: 0\n" + strict, None),
             (f"Expires: {later} or so\n" + strict, None),
             (f"Expires: 0\nExpires: {later}\n" + strict, None),  # the first one counts
-            ("Cache-Control: max-age=60, max-age=0\n" + strict, 60))
+            ("Cache-Control: max-age=60, max-age=0\n" + strict, 60),
+            ('Cache-Control: max-age="60"\n' + strict, 60),
+            ("Cache-Control: max-age=60x\n" + strict, None),
+            ('Cache-Control: max-age="60\n' + strict, None),
+            ("Cache-Control: max-age=-1\n" + strict, None))
         for i, (fields, most) in enumerate(cases):
             path = f"/stale/expires/{i}"
             self.keep(path, fields=fields)
