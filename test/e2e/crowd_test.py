@@ -1,15 +1,20 @@
 #!/usr/bin/env python3
 """More of everything than there is room for: requests, instances, descriptors that guests take,
-slow clients. What is too much is refused, nobody hangs, everybody else is served."""
+slow clients. What is too much is refused, nobody hangs, everybody else is served.
+
+WEIR_CROWD is how many requests come at once, WEIR_SLOW_S for how many seconds a quarter of so many
+clients are slow: 2,000 and 3 where it is not said, 50,000 and 60 in `script/chaos --crowds`."""
 import re
 import resource
 import selectors
 
 from faults import *  # pylint: disable=wildcard-import,unused-wildcard-import
 
-CLIENTS = 2000
+CLIENTS = int(os.environ.get("WEIR_CROWD", "2000"))
+SLOW_S = int(os.environ.get("WEIR_SLOW_S", "3"))
+PORTS = 20000  # of one address of a client
 SPACE_BYTES = 2 << 40  # of addresses, in one test: room for some hundred instances
-SLOW_EACH = (200, 200, 100)  # drip heads, drip bodies, read slowly
+SLOW_EACH = (200, 200, 100) if SLOW_S < 60 else (800, 800, 400)  # drip heads, bodies; read slowly
 WAITS = b"POST /served?late HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 1\r\n\r\n"
 
 
@@ -28,13 +33,23 @@ def statuses_of(socks):
     return counts
 
 
+def more_descriptors():
+    """Of ours and of the server's."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CLIENTS + 200
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(wanted, hard)))
+
+
 class Requests(unittest.TestCase):
     def crowd(self, server):
         """Many requests that each wait for a last byte; (what became of them, largest number of
         the worker's mappings, how many were inside at once)."""
         worker, = server.workers()
         board = Board(server)
-        socks = [server.open() for _ in range(CLIENTS)]
+        socks = [socket.create_connection(("127.0.0.1", server.port), PATIENCE_S,
+                                          (f"127.0.0.{1 + i // PORTS}", 0))
+                 for i in range(CLIENTS)]
         for sock in socks:
             sock.sendall(WAITS)
         until(lambda: board.worker(0, "requests") >= CLIENTS)
@@ -55,7 +70,9 @@ class Requests(unittest.TestCase):
         return counts, most, inside
 
     def test_beyond_the_limits(self):
-        options = ("--workers", "1", "--concurrency", "100", "--queue", "50", "--wall-ms", "60000")
+        more_descriptors()
+        options = ("--workers", "1", "--concurrency", "100", "--queue", "50", "--wall-ms",
+                   "600000", "--body-idle-ms", "600000", "--connections", str(CLIENTS + 10))
         with Server("served", "hello", options=options) as server:
             counts, most, inside = self.crowd(server)
         print(f"R4: {CLIENTS} requests, 100 + 50 allowed: {counts}, {inside} inside, "
@@ -68,8 +85,10 @@ class Requests(unittest.TestCase):
         """As many requests at a time as one may ask for: address space for instances ends first."""
         if is_sanitized():
             self.skipTest("the sanitizer needs more addresses")
+        more_descriptors()
         options = ("--workers", "1", "--concurrency", "100000", "--queue", "200", "--waiting",
-                   "200", "--wall-ms", "60000")
+                   "200", "--wall-ms", "600000", "--body-idle-ms", "600000", "--connections",
+                   str(CLIENTS + 10))
         before = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (SPACE_BYTES, before[1]))
         try:
@@ -227,7 +246,7 @@ class Slow(unittest.TestCase):
             drips.start()
             with Load(server, clients=2) as load:
                 slow = []
-                for _ in range(3):
+                for _ in range(SLOW_S):
                     time.sleep(1)
                     slow.append(percentile(load.take_times(), 0.99))
                 self.assertGreaterEqual(board.worker(0, "connections"), sum(SLOW_EACH))
@@ -235,7 +254,7 @@ class Slow(unittest.TestCase):
             drips.end()
         print(f"R14: {sum(SLOW_EACH)} slow clients: p99 of the others {1000 * quiet:.1f} ms "
               "quiet, " + ", ".join(f"{1000 * value:.1f}" for value in slow) + " ms beside them")
-        self.assertLess(min(slow), 2 * quiet + 0.02)
+        self.assertLess(sorted(slow)[(SLOW_S - 3) // 2], 2 * quiet + 0.02)
 
 
 if __name__ == "__main__":
