@@ -28,7 +28,7 @@
 
 #define PAGEMAP_SCAN 0xc0606610u /* of Linux 6.7; runtime/reset.c */
 #define OWN_PID      0x5e1f0123u /* stands for the number of the process that goes to jail */
-#define FILTER_MAX   4096        /* instructions that the kernel takes */
+#define FILTER_MAX   1024        /* instructions of one; the kernel takes four times as many */
 
 /* The bits of an argument under a mask have this value. mask 0: no condition. */
 struct condition {
@@ -113,7 +113,7 @@ static size_t make_filter(const struct rules *tables, size_t count, struct sock_
     int fd = memfd_create("filter", MFD_CLOEXEC);
     must(fd >= 0 && seccomp_export_bpf(filter, fd) == 0, "libseccomp writes no filter");
     ssize_t len = pread(fd, out, FILTER_MAX * sizeof *out, 0);
-    must(len > 0 && lseek(fd, 0, SEEK_END) == len, "a filter longer than the kernel takes");
+    must(len > 0 && lseek(fd, 0, SEEK_END) == len, "a filter that is too long");
     close(fd);
     seccomp_release(filter);
     return (size_t)len / sizeof *out;
@@ -140,7 +140,8 @@ int main(void)
                                    {sanitizer_rules, COUNT_OF(sanitizer_rules)}};
     const struct rules helper[] = {{helper_rules, COUNT_OF(helper_rules)}};
     puts("/* Made by tools/jail_filters.c of proc/jail_*.def. */\n#include <linux/filter.h>\n");
-    printf("#define JAIL_OWN_PID 0x%xu\n", OWN_PID);
+    printf("#define JAIL_OWN_PID    0x%xu\n", OWN_PID);
+    printf("#define JAIL_FILTER_MAX %u\n", FILTER_MAX);
     print_filter("compiler", compiler, 1);
     print_filter("worker", worker, SANITIZED ? 2 : 1);
     print_filter("helper", helper, 1);

@@ -1,8 +1,8 @@
 #include "proc/jail.h"
-#include "base/check.h"
 #include "base/file.h"
 #include "base/sanitize.h"
 #include "proc/jail_filters.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
@@ -25,7 +25,6 @@
 #define FILE_BYTES_MAX ((u64)4 << 30)
 #define COMPILER_NICE  10
 #define FILES_MAX      64
-#define FILTER_MAX     1024 /* instructions */
 
 /* ---- files: Landlock ---- */
 
@@ -147,17 +146,18 @@ static bool limit_resources(u64 cpu_s, u64 memory_bytes, struct err *err)
 /* Loads what tools/jail_filters.c has made of a table, for all threads. Nothing is allocated. */
 static bool filter_system_calls(const struct sock_filter *filter, size_t len, struct err *err)
 {
-    struct sock_filter own[FILTER_MAX];
+    struct sock_filter own[JAIL_FILTER_MAX];
     struct sock_fprog program = {.len = (unsigned short)len, .filter = own};
-    CHECK(len <= FILTER_MAX);
     for (size_t i = 0; i < len; i++) {
         own[i] = filter[i];
         if (own[i].k == JAIL_OWN_PID)
             own[i].k = (u32)getpid();
     }
-    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) ==
-               0 ||
-           err_sys(err, "cannot load the seccomp filter");
+    long result =
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program);
+    if (result > 0)
+        errno = EBUSY; /* a thread of that number has a filter of its own */
+    return result == 0 || err_sys(err, "cannot load the seccomp filter");
 }
 
 static bool give_up_privileges(struct err *err)

@@ -391,10 +391,14 @@ bool rt_instance_reset(struct rt_instance *instance)
 u64 rt_instance_held_bytes(const struct rt_instance *instance, u64 least)
 {
     u64 size = 0, held = 0;
-    u32 count = instance->module->file.memory_count;
-    for (u32 i = 0; i < count; i++)
+    const struct rt_module_file *file = &instance->module->file;
+    for (u32 i = 0; i < file->table_count; i++)
+        held += instance->tables[i].abi.len * sizeof(struct abi_entry);
+    for (u32 i = 0; i < file->memory_count; i++)
         size += instance->memories[i].abi.size_bytes;
-    for (u32 i = 0; size > least && i < count; i++)
+    if (held + size <= least)
+        return 0;
+    for (u32 i = 0; i < file->memory_count; i++)
         held += rt_memory_held_bytes(instance->module->engine, &instance->memories[i]);
     return held;
 }

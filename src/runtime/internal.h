@@ -223,7 +223,7 @@ struct rt_written {
     struct rt_run runs[RT_RUNS_MAX]; /* offsets */
     u32 run_count;
     u64 bytes;     /* of all runs */
-    u64 found;     /* written bytes at the last look: more, if some were given back */
+    u64 found;     /* the same before the last reset: it may have given some back */
     bool is_known; /* runs are all of them, */
     u64 faults;    /* when the thread had had so many faults */
 };

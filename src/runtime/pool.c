@@ -153,10 +153,12 @@ static bool make_room(struct rt_engine *engine)
     return false;
 }
 
-void rt_engine_trim(struct rt_engine *engine)
+bool rt_engine_trim(struct rt_engine *engine, u32 count)
 {
-    while (make_room(engine)) {
-    }
+    bool goes_on = true;
+    for (u32 i = 0; goes_on && i < count; i++)
+        goes_on = make_room(engine);
+    return goes_on;
 }
 
 u64 rt_pool_call_bytes(const struct rt_pool *pool)

@@ -199,6 +199,7 @@ static void drop(struct rt_memory *memory, u64 start, u64 end)
 /* Those of a reset before lie partly behind the end of a memory that has shrunk since. */
 static void reset_known(struct rt_memory *memory)
 {
+    memory->written.found = memory->written.bytes;
     for (u32 i = 0; i < memory->written.run_count; i++) {
         const struct rt_run *run = &memory->written.runs[i];
         if (run->start < memory->abi.size_bytes)

@@ -191,8 +191,9 @@ const struct rt_host_func *rt_instance_caught(const struct rt_instance *instance
 u8 *rt_memory_view(struct rt_instance *instance, u64 addr, u64 len);
 u64 rt_memory_size_bytes(const struct rt_instance *instance); /* of memory 0; 0 without one */
 
-/* Bytes of its memories that were ever written: they are in use, while the others cost nothing. 0
- * also if the memories are no larger than `least`. Takes about 1 us a MiB. */
+/* What it takes: bytes of its memories that were ever written, while the others cost nothing, and
+ * its tables. 0 also if it cannot be more than `least`. Takes about 1 us a MiB, or more where
+ * written pages lie apart. */
 u64 rt_instance_held_bytes(const struct rt_instance *instance, u64 least);
 
 /* The value of an exported global; false if there is none of that name. */
@@ -248,10 +249,12 @@ MUST_CHECK bool rt_pool_take(struct rt_pool *pool, struct rt_instance **out, str
 void rt_pool_release(struct rt_pool *pool, struct rt_instance **instance);
 /* Makes those fresh that wait: when there is nothing else to do. */
 void rt_engine_settle(struct rt_engine *engine);
-/* Gives up all idle instances but one of each pool: when memory is short. */
-void rt_engine_trim(struct rt_engine *engine);
+/* Gives up so many idle instances, but one of each pool: when memory is short. False: there are
+ * none to give up any more. */
+bool rt_engine_trim(struct rt_engine *engine, u32 count);
 
-/* Bytes that a call in this pool has written, lately: a mean. */
+/* Written bytes that an instance of this pool has after a call, lately: a mean. Of those up to
+ * memory_keep_bytes may be of calls before. */
 u64 rt_pool_call_bytes(const struct rt_pool *pool);
 
 /* --- traps ----------------------------------------------------------------------------------- */

@@ -129,6 +129,20 @@ void server_admit_leave(struct server_request *r)
     count_waiting(r->worker, r->route);
 }
 
+u32 server_admit_waiting(const struct worker *w)
+{
+    u32 count = w->waiting;
+    const struct served_route *at = w->turn;
+    for (u32 i = 0; count > 0 && at != NULL && i < ROUTES_LOOKED; i++) {
+        at = at->load.next_turn;
+        if (server_memory_keeps_waiting(w, at))
+            count -= at->load.waiting;
+        if (at == w->turn)
+            break;
+    }
+    return count;
+}
+
 /* ---- turns ---- */
 
 /* Starts a request of the route whose turn it is. A route that has no instance for it comes back
@@ -160,7 +174,7 @@ void server_admit_turn(struct worker *w)
             goes_on = route != last;
         }
     }
-    u32 idle = w->waiting == 0 ? sched_idle_levels(w->sched) : 0;
+    u32 idle = server_admit_waiting(w) == 0 ? sched_idle_levels(w->sched) : 0;
     for (u32 level = SCHED_FIRST; level < idle; level++)
         w->idle_ns[level] = loop_now_ns(w->loop);
 }
@@ -209,7 +223,7 @@ static u64 estimate_wait(const struct worker *w, const struct served_route *rout
     const struct served_route *at = w->turn;
     for (u32 i = 0; at != NULL && i < ROUTES_LOOKED; i++) {
         at = at->load.next_turn;
-        if (at != route)
+        if (at != route && !server_memory_keeps_waiting(w, at))
             wait_ns += min_u64(at->load.waiting, mine + 1) * cost_of(at, route);
         if (at == w->turn)
             break;
@@ -276,7 +290,7 @@ enum admission server_admit(struct server_request *r, u64 now, struct err *err)
     }
     flood_count(&route->load.flood, now);
     u64 running = board_get(&board->running);
-    bool is_free = w->waiting == 0 && !is_crowded(w, route);
+    bool is_free = server_admit_waiting(w) == 0 && !is_crowded(w, route);
     if (is_free && running < limits->concurrency && route->load.service_ns <= SHORT_NS)
         return ADMIT_START;
     if (running + route->load.waiting >= limits->concurrency + limits->queue) {

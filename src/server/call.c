@@ -101,6 +101,7 @@ static void judge_program(struct server_request *r, const struct rt_trap *trap, 
 
 static enum breaker_outcome breaker_outcome(const struct err *err, const struct rt_trap *trap)
 {
+    bool is_memory_share = trap != NULL && trap->kind == ABI_TRAP_MEMORY_SHARE;
     switch ((int)err->code) {
     case ERR_NONE: return BREAKER_GOOD;
     case ERR_TRAP:
@@ -109,7 +110,7 @@ static enum breaker_outcome breaker_outcome(const struct err *err, const struct 
     case ERR_RESULT: return BREAKER_INPUT;
     case ERR_DEADLINE:
         return trap != NULL && trap->kind == ABI_TRAP_CPU_LIMIT ? BREAKER_INPUT : BREAKER_OTHER;
-    case ERR_LIMIT: return trap != NULL ? BREAKER_OTHER : BREAKER_NEUTRAL;
+    case ERR_LIMIT: return is_memory_share ? BREAKER_INPUT : BREAKER_NEUTRAL;
     default: return BREAKER_NEUTRAL;
     }
 }

@@ -296,6 +296,9 @@ void server_admit_done(struct served_route *route, const struct sched_result *re
  * processor busy. */
 void server_admit_turn(struct worker *worker);
 
+/* Requests that wait for the processor, not for memory. */
+u32 server_admit_waiting(const struct worker *worker);
+
 /* Seconds after which it is worth trying again. */
 u32 server_admit_retry_after(const struct served_route *route);
 
@@ -305,7 +308,8 @@ struct worker_memory {
     int fd; /* /proc/self/statm */
     u64 max_bytes;
     u64 next_look_ns;
-    bool is_near; /* little of it is left */
+    bool is_near;      /* little of it is left */
+    u64 kept_since_ns; /* then: since when requests wait because of that; 0: none does */
 };
 
 /* So many bytes, but no more than each of these workers can have of this machine. */
@@ -317,8 +321,8 @@ MUST_CHECK bool server_memory_open(struct worker *worker, struct err *err);
 /* Should a call of the route wait until there is more memory? */
 bool server_memory_keeps_waiting(const struct worker *worker, const struct served_route *route);
 
-/* After every turn of the scheduler: now and then, finds out how much is in use, and ends a call if
- * it is too much. */
+/* After every turn of the scheduler: now and then, finds out how much is in use, and ends a call or
+ * a connection if it is too much. */
 void server_memory_look(struct worker *worker);
 
 /* ---- breaker.c ---- */
@@ -484,7 +488,7 @@ const char *server_conn_client(const struct conn *conn);
 bool server_conn_is_paced(const struct conn *conn);
 
 /* Makes room for another client: ends the connection that has been idle longest, or else one whose
- * request has stopped coming. False: all have been heard of lately. */
+ * request has not come within a second. False: there is none. */
 bool server_conn_evict(struct worker *worker);
 
 /* Puts the answer on its way. Payload is borrowed; of a HEAD request it is only counted. */

@@ -3,8 +3,9 @@
  *
  * What guests may have together is more than any machine has; most of them write little of it. So
  * the kernel is asked, now and then, what the process really takes. When that comes near what it
- * may, idle instances give theirs back, and routes whose calls take much start no more of them:
- * the others need not notice. When it is more, the call that holds most is ended, until it is less.
+ * may, idle instances are given up, and routes whose calls take much start no more of them: the
+ * others need not notice. When it is more, or they have waited for long, whoever holds most is
+ * ended, call or connection, until it is less.
  */
 #include "base/check.h"
 #include "base/file.h"
@@ -15,10 +16,11 @@
 #include <unistd.h>
 
 #define LOOK_NS     ((u64)2000000)   /* a look takes about 1 us */
-#define REST_NS     ((u64)100000000) /* after a search for a call to end that found none */
+#define STUCK_NS    ((u64)100000000) /* so long may large calls wait for one another */
 #define NEAR_PART   8                /* near: less than one of so many parts is left */
+#define TRIM_COUNT  8                /* idle instances that are given up at a time */
 #define LEAST_BYTES (15 * MIB)       /* less than that is no limit but a mistake */
-#define LARGE_BYTES MIB              /* calls that hold less stand in nobody's way */
+#define LARGE_BYTES (8 * MIB)        /* more than idle instances keep, so it is a call's own */
 
 u64 server_memory_fit(u64 bytes, u32 worker_count)
 {
@@ -51,10 +53,12 @@ bool server_memory_open(struct worker *w, struct err *err)
     board_set(&w->board->memory_max_bytes, memory->max_bytes);
     if (memory->max_bytes < least)
         return err_set(err, ERR_LIMIT, ERR_NO_AT,
-                       "a worker may take %llu MiB of memory and needs %llu to serve this: say "
-                       "--worker-memory-mib, or start fewer --workers",
+                       "a worker may take %llu MiB of memory and needs %llu to serve this: %s",
                        (unsigned long long)(memory->max_bytes / MIB),
-                       (unsigned long long)(least / MIB + 1));
+                       (unsigned long long)(least / MIB + 1),
+                       memory->max_bytes < w->plan->limits.worker_memory_bytes
+                           ? "this machine has little, start fewer --workers"
+                           : "say more with --worker-memory-mib");
     return true;
 }
 
@@ -63,29 +67,76 @@ static u64 near_bytes(const struct worker_memory *memory)
     return memory->max_bytes - memory->max_bytes / NEAR_PART;
 }
 
-bool server_memory_keeps_waiting(const struct worker *w, const struct served_route *route)
+/* ---- who has to wait ---- */
+
+/* What its calls take, by whichever version. */
+static u64 call_bytes(const struct served_route *route)
 {
-    u64 call_bytes = rt_pool_call_bytes(route->versions[0].pool);
-    if (call_bytes < LARGE_BYTES || sched_task_count(w->sched) == 0)
-        return false;
-    u64 running = board_get(&route->board->running); /* some may not have written much yet */
-    return w->memory.is_near || (running + 1) * call_bytes > near_bytes(&w->memory);
+    u64 most = 0;
+    for (u32 i = 0; i < SERVER_VERSIONS; i++)
+        if (route->versions[i].module != NULL)
+            most = max_u64(most, rt_pool_call_bytes(route->versions[i].pool));
+    return most;
 }
 
-/* The request whose call holds most; NULL: none is large. */
-static struct server_request *find_largest(struct worker *w)
+bool server_memory_keeps_waiting(const struct worker *w, const struct served_route *route)
 {
-    struct server_request *largest = NULL;
-    u64 most = LARGE_BYTES;
+    u64 bytes = call_bytes(route);
+    if (bytes < LARGE_BYTES || sched_task_count(w->sched) == 0)
+        return false;
+    u64 running = board_get(&route->board->running); /* some may not have written much yet */
+    return w->memory.is_near || (running > 0 && (running + 1) * bytes > near_bytes(&w->memory));
+}
+
+/* ---- who has to go ---- */
+
+/* What a connection takes: its request, its answer, and its call if that can be more than least. */
+static u64 held_bytes(const struct conn *conn, u64 least)
+{
+    const struct server_request *r = &conn->request;
+    u64 bytes =
+        conn->in.cap + conn->out.cap + conn->chunk.cap + r->head.cap + r->body.cap + r->reply.cap;
+    if (r->task != NULL)
+        bytes += rt_instance_held_bytes(r->instance, least > bytes ? least - bytes : 0);
+    return bytes;
+}
+
+/* The one that takes most, if that is more than `most`. */
+static struct conn *find_largest(const struct worker *w, u64 most)
+{
+    struct conn *largest = NULL;
     for (struct conn *conn = w->open_conns.first; conn != NULL; conn = conn->next) {
-        struct server_request *r = &conn->request;
-        u64 held = r->task == NULL ? 0 : rt_instance_held_bytes(r->instance, most);
+        u64 held = held_bytes(conn, most);
         if (held <= most)
             continue;
         most = held;
-        largest = r;
+        largest = conn;
     }
     return largest;
+}
+
+static void end_largest(struct worker *w)
+{
+    u64 begun = clock_monotonic_ns();
+    struct conn *largest = find_largest(w, LARGE_BYTES);
+    if (largest == NULL)
+        largest = find_largest(w, 0); /* then there are many */
+    if (largest != NULL) {
+        board_add(&w->board->memory_ended, 1);
+        if (largest->request.task != NULL)
+            sched_cancel(largest->request.task, ABI_TRAP_MEMORY_SHARE);
+        else
+            server_conn_cut(largest);
+    }
+    u64 now = clock_monotonic_ns();
+    w->memory.next_look_ns = now + max_u64(LOOK_NS, now - begun);
+}
+
+/* Since when have requests waited because of what others have? 0: they have not. */
+static u64 kept_since(struct worker *w, u64 now)
+{
+    bool is_kept = w->memory.is_near && w->waiting > server_admit_waiting(w);
+    return !is_kept ? 0 : w->memory.kept_since_ns == 0 ? now : w->memory.kept_since_ns;
 }
 
 void server_memory_look(struct worker *w)
@@ -96,19 +147,14 @@ void server_memory_look(struct worker *w)
         return;
     memory->next_look_ns = now + LOOK_NS;
     u64 bytes = taken_bytes(memory);
-    if (bytes >= near_bytes(memory)) {
-        rt_engine_trim(w->engine);
+    while (bytes >= near_bytes(memory) && rt_engine_trim(w->engine, TRIM_COUNT))
         bytes = taken_bytes(memory);
-    }
     memory->is_near = bytes >= near_bytes(memory);
+    memory->kept_since_ns = kept_since(w, now);
     board_set(&w->board->memory_bytes, bytes);
-    if (bytes <= memory->max_bytes)
-        return;
-    struct server_request *largest = find_largest(w);
-    if (largest == NULL) {
-        memory->next_look_ns = now + REST_NS;
-        return;
+    bool is_stuck = memory->kept_since_ns != 0 && now - memory->kept_since_ns >= STUCK_NS;
+    if (bytes > memory->max_bytes || is_stuck) {
+        memory->kept_since_ns = 0;
+        end_largest(w);
     }
-    board_add(&w->board->memory_ended, 1);
-    sched_cancel(largest->task, ABI_TRAP_MEMORY_SHARE);
 }

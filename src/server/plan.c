@@ -148,7 +148,7 @@ static struct rt_text get_bytes(struct reader *from)
     if (size == 0)
         return (struct rt_text){NULL, 0};
     const u8 *bytes = read_bytes(from, size);
-    CHECK_MEMORY(bytes != NULL);
+    CHECK(bytes != NULL);
     return (struct rt_text){(const char *)bytes, (u32)size - 1};
 }
 
@@ -168,7 +168,7 @@ static struct config_text get_said(struct reader *from)
 static void get_raw(struct reader *from, void *out, size_t len)
 {
     const u8 *bytes = read_bytes(from, len);
-    CHECK_MEMORY(bytes != NULL);
+    CHECK(bytes != NULL);
     memcpy(out, bytes, len);
 }
 

@@ -269,7 +269,9 @@ static void add_announcement(struct worker *w, struct buf *out)
         buf_add_format(out, "  %llu connections per worker: the limit of open files is low\n",
                        (unsigned long long)w->limits->connections);
     if (w->limits->worker_memory_bytes < w->plan->limits.worker_memory_bytes)
-        buf_add_format(out, "  %llu MiB of memory per worker: three quarters of the machine's\n",
+        buf_add_format(out,
+                       "  %llu MiB of memory per worker: its part of three quarters of the "
+                       "machine's\n",
                        (unsigned long long)(w->limits->worker_memory_bytes / MIB));
     u32 instances = rt_engine_instances_max(w->engine);
     if (instances < wanted_instances(w))

@@ -231,8 +231,8 @@ class Slow(unittest.TestCase):
         return ticks() - before <= 2
 
     def test_slow_clients_delay_nobody(self):
-        options = ("--workers", "1", "--head-ms", "60000", "--body-idle-ms", "60000", "--wall-ms",
-                   "60000")
+        options = ("--workers", "1", "--head-ms", "600000", "--body-idle-ms", "600000", "--wall-ms",
+                   "600000")
         with Server("hello", "served", options=options) as server:
             board = Board(server)
             with Load(server, clients=2) as load:

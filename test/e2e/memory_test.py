@@ -18,10 +18,10 @@ path = "{guests}/hello.wasm"
 [routes.hoard]
 module = "hoard"
 memory = "%d MiB"
-breaker-failures = 1000
 [routes.hello]
 module = "hello"
-""" % (MAY_MIB, CALL_MIB)
+body = "%d MiB"
+""" % (MAY_MIB, CALL_MIB, CALL_MIB)
 
 
 class Memory(unittest.TestCase):
@@ -46,56 +46,85 @@ class Memory(unittest.TestCase):
                          b"Content-Length: 1\r\n\r\n" + body)
         return socks
 
-    def look(self, client):
-        """A small call is answered, however much the others take."""
-        self.assertEqual(self.server.call("/hello/add", 1, 2, client=client), 3)
+    def look(self):
         self.most_kib = max(self.most_kib, private_kib(self.worker))
 
-    def test_hoarders(self):
-        client = self.server.client()
-        self.look(client)
-        with self.subTest("the first ones are ended, the largest at a time"):
-            socks = self.hoard(b"")
-            running = lambda: self.board.route(0, 0, "running")
-            ended = lambda: self.board.worker(0, "memory_ended")
+    def running(self):
+        return self.board.route(0, 0, "running")
 
-            def is_settled():
-                self.look(client)
-                return (0 < running() == HOARDERS - ended() and self.pages_taken())
-            until(is_settled)
-            for sock in socks:
-                sock.sendall(b"x")
-            replies = [read_all(sock) for sock in socks]
-            good = [reply for reply in replies if reply.startswith(b"HTTP/1.1 200 ")]
-            self.assertEqual(len(good), HOARDERS - ended(), replies)
-            self.assertGreaterEqual(len(good), MAY_MIB // 2 // CALL_MIB)
-            for reply in set(replies) - set(good):
-                self.assertTrue(reply.startswith(b"HTTP/1.1 503 "), reply)
-                self.assertIn(b'"code":"limit-exceeded"', reply)
-                self.assertIn(b'"kind":"memory-share"', reply)
-            for reply in good:
-                self.assertEqual(int(reply.split()[-1]), CALL_MIB * 16)
-        with self.subTest("then it is known what they take: they wait for each other"):
-            before = ended()
-            socks = self.hoard(b"x")
-            until(lambda: self.look(client) or self.board.total("in_flight") == 0)
-            for sock in socks:
-                reply = read_all(sock)
-                self.assertTrue(reply.startswith(b"HTTP/1.1 200 "), reply)
-            self.assertEqual(ended(), before)
-        with self.subTest("what they took is given back"):
-            until(lambda: self.board.worker(0, "memory_bytes") < MAY_MIB // 2 << 20)
-            self.assertEqual(self.server.workers(), [self.worker])
-        client.close()
-        print(f"a worker that may take {MAY_MIB} MiB took at most {self.most_kib >> 10} MiB beside "
-              f"{HOARDERS} calls that want {CALL_MIB} MiB each; {ended()} of the first were ended")
-        self.assertLessEqual(self.most_kib >> 10, MAY_MIB + SLACK_MIB)
+    def ended(self):
+        return self.board.worker(0, "memory_ended")
 
-    def pages_taken(self):
-        """All that run have what they want: nothing changes any more."""
-        before = self.board.worker(0, "guest_cpu_ns"), private_kib(self.worker)
+    def is_settled(self):
+        """Whoever is inside has what it wants: nothing changes any more."""
+        self.look()
+        before = self.running(), private_kib(self.worker)
+        inside = self.running() + self.board.route(0, 0, "waiting")
         time.sleep(0.3)
-        return before == (self.board.worker(0, "guest_cpu_ns"), private_kib(self.worker))
+        return inside == HOARDERS - self.ended() and self.running() > 0 and \
+            before == (self.running(), private_kib(self.worker))
+
+    def judge(self, load, what):
+        """Small calls are answered, however much others take."""
+        load.end()
+        self.assertEqual((load.failed, load.wrong), ([], []))
+        self.assertEqual(self.server.workers(), [self.worker])
+        print(f"a worker that may take {MAY_MIB} MiB took at most {self.most_kib >> 10} beside "
+              f"{HOARDERS} {what} of {CALL_MIB} MiB each; {self.ended()} were ended, and "
+              f"{load.good} small calls answered")
+        self.assertLessEqual(self.most_kib >> 10, MAY_MIB + SLACK_MIB)
+        until(lambda: self.board.worker(0, "memory_bytes") < MAY_MIB // 2 << 20)
+
+    def test_calls(self):
+        with Load(self.server, clients=4, pause_s=0.005) as load:
+            with self.subTest("the first ones are ended, the largest at a time"):
+                socks = self.hoard(b"")
+                until(self.is_settled)
+                for sock in socks:
+                    sock.sendall(b"x")
+                replies = [read_all(sock) for sock in socks]
+                good = [reply for reply in replies if reply.startswith(b"HTTP/1.1 200 ")]
+                self.assertEqual(len(good), HOARDERS - self.ended(), replies)
+                self.assertGreaterEqual(len(good), MAY_MIB // 2 // CALL_MIB)
+                for reply in set(replies) - set(good):
+                    self.assertTrue(reply.startswith(b"HTTP/1.1 503 "), reply)
+                    self.assertIn(b'"code":"limit-exceeded"', reply)
+                    self.assertIn(b'"kind":"memory-share"', reply)
+                for reply in good:
+                    self.assertEqual(int(reply.split()[-1]), CALL_MIB * 16)
+            with self.subTest("then it is known what they take: they wait for each other"):
+                before = self.ended()
+                socks = self.hoard(b"x")
+                until(lambda: self.look() or self.board.total("in_flight") <= 4)
+                replies = [read_all(sock) for sock in socks]
+                good = [reply for reply in replies if reply.startswith(b"HTTP/1.1 200 ")]
+                self.assertGreater(len(good), 0)
+                for reply in set(replies) - set(good):  # it came late, and the queue stood
+                    self.assertIn(b'"code":"busy"', reply)
+                self.assertEqual(self.ended(), before)
+            self.judge(load, "calls")
+
+    def test_bodies(self):
+        """Requests that never become calls."""
+        head = f"POST /hello/add HTTP/1.1\r\nHost: a\r\nContent-Length: {CALL_MIB << 20}\r\n\r\n"
+        part = b" " * (1 << 20)
+        with Load(self.server, clients=4, pause_s=0.005) as load:
+            socks, cut = [], 0
+            for _ in range(HOARDERS):
+                sock = self.server.open()
+                self.addCleanup(sock.close)
+                socks.append(sock)
+                try:
+                    sock.sendall(head.encode())
+                    for _ in range(CALL_MIB - 1):
+                        sock.sendall(part)
+                        self.look()
+                except OSError:
+                    cut += 1
+            until(lambda: self.ended() >= HOARDERS - MAY_MIB // CALL_MIB)
+            for sock in socks:
+                sock.close()
+            self.judge(load, "bodies")
 
 
 class TooLittle(unittest.TestCase):
@@ -106,7 +135,7 @@ class TooLittle(unittest.TestCase):
                               capture_output=True, text=True, check=False, timeout=PATIENCE_S)
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertRegex(done.stderr, "a worker may take 1 MiB of memory and needs [0-9]+ to serve "
-                                      "this: say --worker-memory-mib, or start fewer --workers")
+                                      "this: say more with --worker-memory-mib")
 
 
 if __name__ == "__main__":
