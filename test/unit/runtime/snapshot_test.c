@@ -196,6 +196,50 @@ static void a_watched_call_ends_before_it_does_anything(void **state)
     end(f);
 }
 
+/* ---- what calls take ---- */
+
+static void call_mess(struct fixture *f, struct rt_pool *pool, u32 how)
+{
+    struct rt_instance *instance;
+    enum rt_exit exit;
+    assert_true(rt_pool_take(pool, &instance, NULL));
+    struct rt_fiber *fiber = run(f, instance, "mess", how, 0, &exit);
+    assert_int_equal(exit, RT_EXIT_DONE);
+    rt_fiber_release(&fiber);
+    u64 held = rt_instance_held_bytes(instance, 0);
+    assert_true(held >= (how == 0 ? 0 : 6 * ABI_PAGE_BYTES) && held < 8 * ABI_PAGE_BYTES);
+    assert_int_equal(rt_instance_held_bytes(instance, GIB), 0); /* it cannot be so much */
+    rt_pool_release(pool, &instance);
+    rt_engine_settle(f->engine);
+}
+
+static void what_calls_take_is_known(void **state)
+{
+    struct fixture *f = *state;
+    const struct rt_options options = {.memory_keep_bytes = ABI_PAGE_BYTES};
+    struct rt_pool *pool, *other;
+    struct rt_instance *both[2];
+    begin(f, &options);
+    give_snapshot(f);
+    assert_true(rt_pool_create(&pool, f->module, 0, NULL));
+    assert_true(rt_pool_create(&other, f->module, 0, NULL));
+    for (u32 i = 0; i < 20; i++)
+        call_mess(f, pool, 1 << 3); /* writes all six pages */
+    assert_in_range(rt_pool_call_bytes(pool), 5 * ABI_PAGE_BYTES, 6 * ABI_PAGE_BYTES);
+    for (u32 i = 0; i < 100; i++)
+        call_mess(f, pool, 0);
+    assert_in_range(rt_pool_call_bytes(pool), 0, 2 * ABI_PAGE_BYTES); /* it is not forever large */
+    /* Two idle instances, of which one may go. */
+    assert_true(rt_pool_take(pool, &both[0], NULL) && rt_pool_take(pool, &both[1], NULL));
+    rt_pool_release(pool, &both[0]);
+    rt_pool_release(pool, &both[1]);
+    assert_true(rt_engine_trim(f->engine, 1));
+    assert_false(rt_engine_trim(f->engine, 1));
+    rt_pool_destroy(&other);
+    rt_pool_destroy(&pool);
+    end(f);
+}
+
 /* ---- nothing hostile gets in ---- */
 
 /* Uses the bytes; if they are taken, what comes of it can be run and given back. */
@@ -486,6 +530,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_instance_begins_where_another_was),
         cmocka_unit_test(however_it_was_compiled),
+        cmocka_unit_test(what_calls_take_is_known),
         cmocka_unit_test(zeroes_take_no_room),
         cmocka_unit_test(what_cannot_be_said_is_refused),
         cmocka_unit_test(a_watched_call_ends_before_it_does_anything),
