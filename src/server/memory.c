@@ -45,20 +45,20 @@ static u64 taken_bytes(const struct worker_memory *memory)
 bool server_memory_open(struct worker *w, struct err *err)
 {
     struct worker_memory *memory = &w->memory;
-    memory->max_bytes = w->limits->worker_memory_bytes;
+    u64 asked_bytes = w->plan->limits.worker_memory_bytes;
     memory->fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
     if (memory->fd < 0)
         return err_sys(err, "cannot open /proc/self/statm, which says how much memory is in use");
+    /* However little the machine has, it is served what there is. */
     u64 least = max_u64(LEAST_BYTES, 2 * taken_bytes(memory));
+    memory->max_bytes = max_u64(w->limits->worker_memory_bytes, min_u64(least, asked_bytes));
     board_set(&w->board->memory_max_bytes, memory->max_bytes);
     if (memory->max_bytes < least)
-        return err_set(err, ERR_LIMIT, ERR_NO_AT,
-                       "a worker may take %llu MiB of memory and needs %llu to serve this: %s",
-                       (unsigned long long)(memory->max_bytes / MIB),
-                       (unsigned long long)(least / MIB + 1),
-                       memory->max_bytes < w->plan->limits.worker_memory_bytes
-                           ? "this machine has little, start fewer --workers"
-                           : "say more with --worker-memory-mib");
+        return err_set(
+            err, ERR_LIMIT, ERR_NO_AT,
+            "a worker may take %llu MiB of memory and needs %llu to serve this: say more "
+            "with --worker-memory-mib",
+            (unsigned long long)(memory->max_bytes / MIB), (unsigned long long)(least / MIB + 1));
     return true;
 }
 
