@@ -39,7 +39,11 @@ log = "none"
 connections = 5000
 waiting = 5000
 drain = "1 s"
+breaker-failures = 1000000
 
+[modules.trap]
+path = "{trap}"
+[routes.trap]
 [modules.spin]
 path = "{spin}"
 [routes.work]
@@ -102,10 +106,13 @@ def classes_of(result):
 
 def beside(seconds):
     results = {}
-    with serve("beside", LONG_LIVED.format(spin=rivals.guest("spin"))) as server:
+    text = LONG_LIVED.format(spin=rivals.guest("spin"), trap=rivals.guest("trap"))
+    with serve("beside", text) as server:
         rounds = calibrate(server, 1) // round(1 / SHORT_MS)
         classes = [("short", 1, "/work", f"[{rounds}]")]
         results["alone"] = server.offer(f"200:{seconds}", classes)
+        traps = [("trap", 2, "/trap/trap_memory", "[4294967295]")]
+        results["beside 400 traps a second"] = server.offer(f"600:{seconds}", classes + traps)
         with contextlib.ExitStack() as stack:
             open_unanswered(stack, server, "/spin", "[]", SPINNERS)
             results[f"beside {SPINNERS} endless calls"] = server.offer(f"200:{seconds}", classes)
