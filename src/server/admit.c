@@ -13,6 +13,9 @@
  * all clients look like that, and a queue that happens to be empty is filled at once: neither
  * counts while many of the route's requests are refused.
  *
+ * Routes whose calls take much memory wait apart while there is little (memory.c): they have no
+ * turn, and the others' queues are as long as they would be without them.
+ *
  * A refusal is held for a moment: clients that come back at once would keep us busy with refusing
  * them.
  */
