@@ -55,14 +55,18 @@ class Memory(unittest.TestCase):
     def ended(self):
         return self.board.worker(0, "memory_ended")
 
+    def shed(self):
+        """Refused because they came late, and the queue stood: on a slow machine."""
+        return self.board.route(0, 0, "shed")
+
     def is_settled(self):
         """Whoever is inside has what it wants: nothing changes any more."""
         self.look()
-        before = self.running(), private_kib(self.worker)
+        running, kib = self.running(), private_kib(self.worker)
         inside = self.running() + self.board.route(0, 0, "waiting")
         time.sleep(0.3)
-        return inside == HOARDERS - self.ended() and self.running() > 0 and \
-            before == (self.running(), private_kib(self.worker))
+        return inside == HOARDERS - self.ended() - self.shed() and \
+            running == self.running() > 0 and abs(private_kib(self.worker) - kib) < 4096
 
     def judge(self, load, what):
         """Small calls are answered, however much others take."""
@@ -84,11 +88,12 @@ class Memory(unittest.TestCase):
                     sock.sendall(b"x")
                 replies = [read_all(sock) for sock in socks]
                 good = [reply for reply in replies if reply.startswith(b"HTTP/1.1 200 ")]
-                self.assertEqual(len(good), HOARDERS - self.ended(), replies)
+                bad = [reply for reply in replies if b'"code":"limit-exceeded"' in reply]
+                self.assertEqual(len(bad), self.ended(), replies)
+                self.assertEqual(len(good), HOARDERS - self.ended() - self.shed(), replies)
                 self.assertGreaterEqual(len(good), MAY_MIB // 2 // CALL_MIB)
-                for reply in set(replies) - set(good):
+                for reply in bad:
                     self.assertTrue(reply.startswith(b"HTTP/1.1 503 "), reply)
-                    self.assertIn(b'"code":"limit-exceeded"', reply)
                     self.assertIn(b'"kind":"memory-share"', reply)
                 for reply in good:
                     self.assertEqual(int(reply.split()[-1]), CALL_MIB * 16)
@@ -99,7 +104,7 @@ class Memory(unittest.TestCase):
                 replies = [read_all(sock) for sock in socks]
                 good = [reply for reply in replies if reply.startswith(b"HTTP/1.1 200 ")]
                 self.assertGreater(len(good), 0)
-                for reply in set(replies) - set(good):  # it came late, and the queue stood
+                for reply in set(replies) - set(good):
                     self.assertIn(b'"code":"busy"', reply)
                 self.assertEqual(self.ended(), before)
             self.judge(load, "calls")
