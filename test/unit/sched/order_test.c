@@ -8,6 +8,7 @@ static u64 told_ns;
 #include "sched/sched.c"
 #include "test/test.h"
 #include "test/unit/runtime/guest.h"
+#include "test/unit/sched/stage.h"
 
 #define TASKS_MAX 64
 #define MS        ((u64)1000000)
@@ -22,11 +23,7 @@ struct request {
 
 struct fixture {
     struct guest_files files;
-    struct rt_engine *engine;
-    struct rt_module *module;
-    struct rt_pool *pool;
-    struct loop *loop;
-    struct sched *sched;
+    struct stage stage;
     struct request requests[TASKS_MAX];
     u32 done_count;
 };
@@ -50,27 +47,17 @@ static const struct rt_host_func hosts[] = {
 static void begin(struct fixture *f)
 {
     const struct guest_module m = {.memory_pages = 1, .memory_max = 4};
-    struct err err = {0};
     *f = (struct fixture){0};
     told_ns = 1000 * MS;
     guest_files_init(&f->files);
     guest_module_write(&f->files, &m);
-    assert_true(rt_engine_create(&f->engine, NULL, &err));
-    assert_true(loop_create(&f->loop, &err));
-    assert_true(sched_create(&f->sched, f->engine, f->loop, NULL, &err));
-    rt_engine_add_host(f->engine, hosts, 1);
-    if (!rt_module_load(&f->module, f->engine, f->files.code, f->files.module, &guest_key, &err))
-        fail_msg("%s", err.text);
-    assert_true(rt_pool_create(&f->pool, f->module, 0, &err));
+    const struct stage_module module = {f->files.code, f->files.module, &guest_key, hosts, 1};
+    stage_begin(&f->stage, &module, NULL);
 }
 
 static void end(struct fixture *f)
 {
-    sched_destroy(&f->sched);
-    rt_pool_destroy(&f->pool);
-    rt_module_release(&f->module);
-    loop_destroy(&f->loop);
-    rt_engine_destroy(&f->engine);
+    stage_end(&f->stage);
     guest_files_remove(&f->files);
 }
 
@@ -79,7 +66,7 @@ static void note(void *arg, const struct sched_result *result)
     struct request *request = arg;
     (void)result;
     request->order = ++request->f->done_count;
-    rt_pool_release(request->f->pool, &request->instance);
+    rt_pool_release(request->f->stage.pool, &request->instance);
 }
 
 static struct request *start(struct fixture *f, u32 index, u32 func)
@@ -87,10 +74,10 @@ static struct request *start(struct fixture *f, u32 index, u32 func)
     struct request *request = &f->requests[index];
     const union abi_value args[2] = {{.u32 = 0}, {.u32 = 1}};
     *request = (struct request){.f = f};
-    assert_true(rt_pool_take(f->pool, &request->instance, NULL));
+    assert_true(rt_pool_take(f->stage.pool, &request->instance, NULL));
     const struct sched_call call = {
         .instance = request->instance, .func = func, .args = args, .done = note, .arg = request};
-    assert_true(sched_start(f->sched, &call, &request->task, NULL));
+    assert_true(sched_start(f->stage.sched, &call, &request->task, NULL));
     return request;
 }
 
@@ -146,9 +133,9 @@ static void who_has_used_least_is_first(void **state)
         assert_int_equal(task->level, level);
     }
     for (u32 i = 0; i < SCHED_LEVELS; i++)
-        assert_int_equal(sched_ready_count(f.sched, (enum sched_level)i), EACH * (i + 1));
+        assert_int_equal(sched_ready_count(f.stage.sched, (enum sched_level)i), EACH * (i + 1));
     for (u32 turn = 0; turn < COUNT; turn++)
-        sched_turn(f.sched, 0);
+        sched_turn(f.stage.sched, 0);
     for (u32 i = 0; i < COUNT; i++) {
         u32 level = (SCHED_LEVELS - 1 - i * 2 % SCHED_LEVELS);
         assert_int_equal(f.requests[i].order, level * EACH + i / SCHED_LEVELS + 1);
@@ -164,10 +151,10 @@ static void who_is_preempted_goes_to_the_end_of_its_level(void **state)
     begin(&f);
     struct sched_task *a = start_long(&f, 0, 20 * MS), *b = start_long(&f, 1, 20 * MS);
     struct sched_task *c = start_long(&f, 2, 100 * MS - 1);
-    struct queue *queue = &f.sched->queues[SCHED_100_MS];
+    struct queue *queue = &f.stage.sched->queues[SCHED_100_MS];
     static const u32 slices[][3] = {{1, 0, 0}, {1, 1, 0}, {1, 1, 1}, {2, 1, 1}, {2, 2, 1}};
     for (u32 turn = 0; turn < COUNT_OF(slices); turn++) {
-        sched_turn(f.sched, 0);
+        sched_turn(f.stage.sched, 0);
         assert_int_equal(a->slices, slices[turn][0]);
         assert_int_equal(b->slices, slices[turn][1]);
         assert_int_equal(c->slices, slices[turn][2]);
@@ -185,7 +172,7 @@ static void who_is_woken_is_first(void **state)
     struct fixture f;
     begin(&f);
     struct request *waits = start(&f, 0, GUEST_CALL_HOST);
-    sched_turn(f.sched, 0);
+    sched_turn(f.stage.sched, 0);
     assert_int_equal(waits->task->state, TASK_SUSPENDED);
     waits->task->cpu_ns = 200 * MS;
     struct request *short_one = start(&f, 1, GUEST_ADD), *before = start(&f, 2, GUEST_ADD);
@@ -193,7 +180,7 @@ static void who_is_woken_is_first(void **state)
     sched_wake(waits->task, 0);
     struct request *after = start(&f, 3, GUEST_ADD);
     for (u32 turn = 0; turn < 4; turn++)
-        sched_turn(f.sched, 0);
+        sched_turn(f.stage.sched, 0);
     assert_int_equal(before->order, 1);
     assert_int_equal(waits->order, 2);
     assert_int_equal(after->order, 3);
@@ -211,12 +198,12 @@ static void a_long_task_has_its_share_beside_newcomers(void **state)
     start(&f, 1, GUEST_ADD);
     for (u32 turn = 0; turn <= 100; turn++) {
         u32 index = 1 + turn % 2, slices = task->slices;
-        sched_turn(f.sched, 0);
+        sched_turn(f.stage.sched, 0);
         bool ages = turn > 0 && turn % (AGED_NS / MS) == 0;
         assert_int_equal(task->slices - slices, ages);
         assert_int_equal(f.requests[index].order == 0, ages);
         if (ages) /* the newcomer is next */
-            sched_turn(f.sched, 0);
+            sched_turn(f.stage.sched, 0);
         assert_int_not_equal(f.requests[index].order, 0);
         start(&f, 1 + (turn + 1) % 2, GUEST_ADD);
         told_ns += MS;
@@ -241,11 +228,11 @@ static void who_has_waited_longest_ages_first(void **state)
     for (u32 i = 0; i < COUNT_OF(order); i++) {
         struct request *newcomer = start(&f, 3, GUEST_ADD);
         u32 slices = order[i]->slices;
-        sched_turn(f.sched, 0);
+        sched_turn(f.stage.sched, 0);
         assert_int_equal(order[i]->slices, slices + 1);
         assert_int_equal(newcomer->order, 0);
         told_ns += AGED_NS - 1; /* too early for another one */
-        sched_turn(f.sched, 0);
+        sched_turn(f.stage.sched, 0);
         assert_int_not_equal(newcomer->order, 0);
         told_ns += 1;
     }

@@ -2,6 +2,7 @@
 #include "proc/compile.h"
 #include "sched/sched.h"
 #include "test/test.h"
+#include "test/unit/sched/stage.h"
 #include "base/check.h"
 #include "base/file.h"
 #include <stdio.h>
@@ -74,11 +75,7 @@ struct fixture {
     char folder[64], module_file[80];
     struct proc_cache cache;
     struct proc_artifact artifact;
-    struct rt_engine *engine;
-    struct rt_module *module;
-    struct rt_pool *pool;
-    struct loop *loop;
-    struct sched *sched;
+    struct stage stage;
     struct request requests[TASKS_MAX];
 };
 
@@ -127,23 +124,16 @@ static int remove_all(void **state)
 static void begin(void)
 {
     struct fixture *f = &fixture;
-    struct err err = {0};
-    if (!rt_engine_create(&f->engine, NULL, &err) || !loop_create(&f->loop, &err) ||
-        !sched_create(&f->sched, f->engine, f->loop, NULL, &err) ||
-        !rt_module_load(&f->module, f->engine, f->artifact.code_path, f->artifact.module_path,
-                        &f->cache.mac_key, &err) ||
-        !rt_pool_create(&f->pool, f->module, 0, &err))
-        fail_msg("%s", err.text);
+    const struct stage_module module = {.code = f->artifact.code_path,
+                                        .module = f->artifact.module_path,
+                                        .mac_key = &f->cache.mac_key};
+    stage_begin(&f->stage, &module, NULL);
 }
 
 static void end(void)
 {
     struct fixture *f = &fixture;
-    sched_destroy(&f->sched);
-    rt_pool_destroy(&f->pool);
-    rt_module_release(&f->module);
-    loop_destroy(&f->loop);
-    rt_engine_destroy(&f->engine);
+    stage_end(&f->stage);
 }
 
 static void note(void *arg, const struct sched_result *result)
@@ -155,7 +145,7 @@ static void note(void *arg, const struct sched_result *result)
         request->result = result->results[0].u32;
     else
         request->trap = *result->trap;
-    rt_pool_release(request->f->pool, &request->instance);
+    rt_pool_release(request->f->stage.pool, &request->instance);
 }
 
 static struct request *start(u32 index, const char *name, u32 a, u32 b, u64 cpu_ns)
@@ -163,25 +153,25 @@ static struct request *start(u32 index, const char *name, u32 a, u32 b, u64 cpu_
     struct fixture *f = &fixture;
     struct request *request = &f->requests[index];
     union abi_value args[2] = {{.u32 = a}, {.u32 = b}};
-    const struct rt_export *export = rt_module_export_find(f->module, name, strlen(name));
+    const struct rt_export *export = rt_module_export_find(f->stage.module, name, strlen(name));
     struct sched_task *task;
     assert_non_null(export);
     *request = (struct request){.f = f};
-    assert_true(rt_pool_take(f->pool, &request->instance, NULL));
+    assert_true(rt_pool_take(f->stage.pool, &request->instance, NULL));
     struct sched_call call = {.instance = request->instance,
                               .func = export->index,
                               .args = args,
                               .cpu_ns = cpu_ns,
                               .done = note,
                               .arg = request};
-    assert_true(sched_start(f->sched, &call, &task, NULL));
+    assert_true(sched_start(f->stage.sched, &call, &task, NULL));
     return request;
 }
 
 static void run_all(void)
 {
-    while (sched_task_count(fixture.sched) > 0)
-        sched_turn(fixture.sched, UINT64_MAX);
+    while (sched_task_count(fixture.stage.sched) > 0)
+        sched_turn(fixture.stage.sched, UINT64_MAX);
 }
 
 /* The same sums, alone and taken off the processor again and again beside an endless loop. */

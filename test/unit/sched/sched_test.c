@@ -3,6 +3,7 @@
 #include "sched/sched.h"
 #include "test/test.h"
 #include "test/unit/runtime/guest.h"
+#include "test/unit/sched/stage.h"
 
 #define TASKS_MAX 64
 
@@ -19,11 +20,7 @@ struct request { /* what a task's callback notes */
 
 struct fixture {
     struct guest_files files;
-    struct rt_engine *engine;
-    struct rt_module *module;
-    struct rt_pool *pool;
-    struct loop *loop;
-    struct sched *sched;
+    struct stage stage;
     struct request requests[TASKS_MAX];
     u32 done_count, cancelled;
     struct sched_task *waiting; /* in host_wait */
@@ -54,27 +51,17 @@ static struct fixture *begin(const struct sched_options *options)
 {
     struct fixture *f = &fixture;
     const struct guest_module m = {.memory_pages = 1, .memory_max = 4};
-    struct err err = {0};
     *f = (struct fixture){0};
     guest_files_init(&f->files);
     guest_module_write(&f->files, &m);
-    assert_true(rt_engine_create(&f->engine, NULL, &err));
-    assert_true(loop_create(&f->loop, &err));
-    assert_true(sched_create(&f->sched, f->engine, f->loop, options, &err));
-    rt_engine_add_host(f->engine, hosts, 1);
-    if (!rt_module_load(&f->module, f->engine, f->files.code, f->files.module, &guest_key, &err))
-        fail_msg("%s", err.text);
-    assert_true(rt_pool_create(&f->pool, f->module, 0, &err));
+    const struct stage_module module = {f->files.code, f->files.module, &guest_key, hosts, 1};
+    stage_begin(&f->stage, &module, options);
     return f;
 }
 
 static void end(struct fixture *f)
 {
-    sched_destroy(&f->sched);
-    rt_pool_destroy(&f->pool);
-    rt_module_release(&f->module);
-    loop_destroy(&f->loop);
-    rt_engine_destroy(&f->engine);
+    stage_end(&f->stage);
     guest_files_remove(&f->files);
 }
 
@@ -88,7 +75,7 @@ static void note(void *arg, const struct sched_result *result)
     request->result = result->trap == NULL ? result->results[0].u32 : 0;
     request->slices = result->slices;
     request->cpu_ns = result->cpu_ns;
-    rt_pool_release(request->f->pool, &request->instance);
+    rt_pool_release(request->f->stage.pool, &request->instance);
 }
 
 static struct request *start(struct fixture *f, u32 index, u32 func, u32 a, u32 b, u64 cpu_ns,
@@ -97,7 +84,7 @@ static struct request *start(struct fixture *f, u32 index, u32 func, u32 a, u32 
     struct request *request = &f->requests[index];
     union abi_value args[2] = {{.u32 = a}, {.u32 = b}};
     *request = (struct request){.f = f};
-    assert_true(rt_pool_take(f->pool, &request->instance, NULL));
+    assert_true(rt_pool_take(f->stage.pool, &request->instance, NULL));
     struct sched_call call = {.instance = request->instance,
                               .func = func,
                               .args = args,
@@ -105,7 +92,7 @@ static struct request *start(struct fixture *f, u32 index, u32 func, u32 a, u32 
                               .wall_end_ns = wall_ns == 0 ? 0 : clock_monotonic_ns() + wall_ns,
                               .done = note,
                               .arg = request};
-    assert_true(sched_start(f->sched, &call, &request->task, NULL));
+    assert_true(sched_start(f->stage.sched, &call, &request->task, NULL));
     assert_false(request->done);
     return request;
 }
@@ -116,16 +103,16 @@ static void tasks_end_with_results(void **state)
     struct fixture *f = begin(NULL);
     for (u32 i = 0; i < TASKS_MAX; i++)
         start(f, i, GUEST_ADD, i, 1, 0, 0);
-    assert_int_equal(sched_task_count(f->sched), TASKS_MAX);
-    while (sched_task_count(f->sched) > 0)
-        sched_turn(f->sched, UINT64_MAX);
+    assert_int_equal(sched_task_count(f->stage.sched), TASKS_MAX);
+    while (sched_task_count(f->stage.sched) > 0)
+        sched_turn(f->stage.sched, UINT64_MAX);
     for (u32 i = 0; i < TASKS_MAX; i++) {
         assert_int_equal(f->requests[i].result, i + 1);
         assert_int_equal(f->requests[i].order, i);
         assert_int_equal(f->requests[i].slices, 1);
     }
     start(f, 0, GUEST_TRAP, ABI_TRAP_UNREACHABLE, 0, 0, 0);
-    sched_turn(f->sched, 0);
+    sched_turn(f->stage.sched, 0);
     assert_int_equal(f->requests[0].kind, ABI_TRAP_UNREACHABLE);
     end(f);
 }
@@ -139,7 +126,7 @@ static void too_many_tasks_are_refused(void **state)
     struct err err = {0};
     start(f, 0, GUEST_ADD, 1, 1, 0, 0);
     start(f, 1, GUEST_ADD, 1, 1, 0, 0);
-    assert_false(sched_start(f->sched, &call, &task, &err));
+    assert_false(sched_start(f->stage.sched, &call, &task, &err));
     assert_int_equal(err.code, ERR_BUSY);
     end(f); /* ends the two that never ran */
     assert_int_equal(f->requests[0].kind, ABI_TRAP_CANCELLED);
@@ -160,10 +147,10 @@ static void endless_loops_are_killed_while_others_go_on(void **state)
             answered += quick->done;
             start(f, SPINNERS, GUEST_ADD, answered, 1, 0, 0);
         }
-        sched_turn(f->sched, 0);
+        sched_turn(f->stage.sched, 0);
     }
-    while (sched_task_count(f->sched) > 0)
-        sched_turn(f->sched, 0);
+    while (sched_task_count(f->stage.sched) > 0)
+        sched_turn(f->stage.sched, 0);
     assert_true(answered > 10);
     for (u32 i = 0; i < SPINNERS; i++) {
         assert_int_equal(f->requests[i].kind, ABI_TRAP_CPU_LIMIT);
@@ -181,11 +168,11 @@ static void a_newcomer_goes_before_the_spinners(void **state)
     for (u32 i = 0; i < SPINNERS; i++)
         start(f, i, GUEST_SPIN, 0, i, 0, 0);
     for (u32 turn = 0; turn < 2 * SPINNERS; turn++)
-        sched_turn(f->sched, 0);
+        sched_turn(f->stage.sched, 0);
     struct request *late = start(f, SPINNERS, GUEST_ADD, 1, 2, 0, 0);
     u32 turns = 0;
     for (; !late->done; turns++)
-        sched_turn(f->sched, 0);
+        sched_turn(f->stage.sched, 0);
     assert_true(turns < SPINNERS / 2); /* at most one slice is given out of turn in 20 ms */
     end(f);
     for (u32 i = 0; i < SPINNERS; i++)
@@ -197,10 +184,10 @@ static void the_wall_limit_ends_loops_and_waits(void **state)
     (void)state;
     struct fixture *f = begin(NULL);
     start(f, 1, GUEST_CALL_HOST, 0, 0, 0, 200000000);
-    sched_turn(f->sched, 0); /* it waits from here on */
+    sched_turn(f->stage.sched, 0); /* it waits from here on */
     start(f, 0, GUEST_SPIN, 0, 1, 0, 10000000);
-    while (sched_task_count(f->sched) > 0)
-        sched_turn(f->sched, UINT64_MAX);
+    while (sched_task_count(f->stage.sched) > 0)
+        sched_turn(f->stage.sched, UINT64_MAX);
     assert_int_equal(f->requests[0].kind, ABI_TRAP_WALL_LIMIT);
     assert_int_equal(f->requests[1].kind, ABI_TRAP_WALL_LIMIT);
     assert_int_equal(f->cancelled, 1);
@@ -212,12 +199,12 @@ static void the_wall_limit_of_an_ended_task_is_over(void **state)
     (void)state;
     struct fixture *f = begin(NULL);
     start(f, 0, GUEST_ADD, 1, 1, 0, 100000000);
-    sched_turn(f->sched, 0);
+    sched_turn(f->stage.sched, 0);
     assert_true(f->requests[0].done);
     struct request *next = start(f, 1, GUEST_CALL_HOST, 1, 1, 0, 0);
-    sched_turn(f->sched, 0);
+    sched_turn(f->stage.sched, 0);
     for (u64 over = clock_monotonic_ns() + 110000000; clock_monotonic_ns() < over;)
-        sched_turn(f->sched, 20000000);
+        sched_turn(f->stage.sched, 20000000);
     assert_false(next->done);
     end(f);
 }
@@ -229,10 +216,10 @@ static void a_suspended_task_waits_and_wakes(void **state)
     struct request *waits = start(f, 0, GUEST_CALL_HOST, 30, 4, 0, 0);
     struct request *other = start(f, 1, GUEST_ADD, 1, 1, 0, 0);
     for (u32 i = 0; i < 10; i++)
-        sched_turn(f->sched, 0);
+        sched_turn(f->stage.sched, 0);
     assert_true(other->done && !waits->done);
     sched_wake(f->waiting, 200);
-    sched_turn(f->sched, 0);
+    sched_turn(f->stage.sched, 0);
     assert_true(waits->done);
     assert_int_equal(waits->result, 1234);
     assert_int_equal(f->cancelled, 0);
@@ -244,18 +231,18 @@ static void a_cancelled_task_is_gone_at_once(void **state)
     (void)state;
     struct fixture *f = begin(NULL);
     struct request *suspended = start(f, 0, GUEST_CALL_HOST, 0, 0, 0, 0);
-    sched_turn(f->sched, 0);
+    sched_turn(f->stage.sched, 0);
     struct request *never_ran = start(f, 1, GUEST_ADD, 1, 1, 0, 1000000000);
     struct request *spins = start(f, 2, GUEST_SPIN, 0, 1, 0, 0);
     sched_cancel(never_ran->task, ABI_TRAP_CANCELLED);
-    sched_turn(f->sched, 0);
+    sched_turn(f->stage.sched, 0);
     assert_false(suspended->done || spins->done);
     sched_cancel(suspended->task, ABI_TRAP_CANCELLED);
     sched_cancel(spins->task, ABI_TRAP_CANCELLED);
     for (u32 i = 0; i < 3; i++)
         assert_int_equal(f->requests[i].kind, ABI_TRAP_CANCELLED);
     assert_int_equal(f->cancelled, 1);
-    assert_int_equal(sched_task_count(f->sched), 0);
+    assert_int_equal(sched_task_count(f->stage.sched), 0);
     end(f);
 }
 
@@ -265,7 +252,7 @@ static void no_deadlines_for_debuggers(void **state)
     struct fixture *f = begin(&(struct sched_options){.no_deadlines = true});
     struct request *spins = start(f, 0, GUEST_SPIN, 0, 1, 1000000, 1000000);
     for (u32 i = 0; i < 5; i++)
-        sched_turn(f->sched, 0);
+        sched_turn(f->stage.sched, 0);
     assert_false(spins->done);
     end(f);
 }
@@ -302,21 +289,21 @@ static void note_driver(void *arg, const struct sched_result *result)
     request->order = request->f->done_count++;
     request->kind = result->trap == NULL ? ABI_TRAP_NONE : result->trap->kind;
     request->slices = result->slices;
-    rt_pool_release(request->f->pool, &request->instance);
+    rt_pool_release(request->f->stage.pool, &request->instance);
 }
 
 static struct request *start_driver(struct fixture *f, u32 index, struct plan *plan, u64 cpu_ns)
 {
     struct request *request = &f->requests[index];
     *request = (struct request){.f = f};
-    assert_true(rt_pool_take(f->pool, &request->instance, NULL));
+    assert_true(rt_pool_take(f->stage.pool, &request->instance, NULL));
     struct sched_call call = {.instance = request->instance,
                               .driver = drive,
                               .driver_arg = plan,
                               .cpu_ns = cpu_ns,
                               .done = note_driver,
                               .arg = request};
-    assert_true(sched_start(f->sched, &call, &request->task, NULL));
+    assert_true(sched_start(f->stage.sched, &call, &request->task, NULL));
     return request;
 }
 
@@ -326,7 +313,7 @@ static void a_driver_calls_several_functions(void **state)
     struct fixture *f = begin(NULL);
     struct plan plan = {.func = GUEST_ADD, .calls = 1000};
     struct request *request = start_driver(f, 0, &plan, 0);
-    sched_turn(f->sched, 0);
+    sched_turn(f->stage.sched, 0);
     assert_true(request->done && plan.ended);
     assert_int_equal(request->kind, ABI_TRAP_NONE);
     assert_int_equal(plan.sum, 1000);
@@ -345,7 +332,7 @@ static void a_driver_ends_where_its_guest_does(void **state)
     struct request *second = start_driver(f, 1, &spins, 20000000);
     struct request *third = start_driver(f, 2, &waits, 0);
     while (!first->done || !second->done)
-        sched_turn(f->sched, 0);
+        sched_turn(f->stage.sched, 0);
     sched_cancel(third->task, ABI_TRAP_CANCELLED);
     assert_int_equal(first->kind, ABI_TRAP_UNREACHABLE);
     assert_int_equal(second->kind, ABI_TRAP_CPU_LIMIT);
@@ -362,20 +349,20 @@ static void a_driver_gives_others_their_turn_when_it_polls(void **state)
     struct fixture *f = begin(NULL);
     struct plan plan = {.polls = UINT32_MAX};
     struct request *request = start_driver(f, 0, &plan, 0);
-    sched_turn(f->sched, 0);
+    sched_turn(f->stage.sched, 0);
     assert_false(request->done);
     assert_true(plan.done_polls > 0);
     struct request *other = start(f, 1, GUEST_ADD, 1, 2, 0, 0);
-    sched_turn(f->sched, 0);
+    sched_turn(f->stage.sched, 0);
     assert_int_equal(other->result, 3);
     plan.polls = plan.done_polls + 2;
     while (!request->done)
-        sched_turn(f->sched, 0);
+        sched_turn(f->stage.sched, 0);
     assert_true(plan.ended && request->slices > 1);
     struct plan endless = {.polls = UINT32_MAX};
     struct request *killed = start_driver(f, 2, &endless, 20000000);
     while (!killed->done)
-        sched_turn(f->sched, 0);
+        sched_turn(f->stage.sched, 0);
     assert_int_equal(killed->kind, ABI_TRAP_CPU_LIMIT);
     end(f);
 }
