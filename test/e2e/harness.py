@@ -123,6 +123,18 @@ class Server:
             return read_all(sock)
 
 
+def configured(test, text, files=(), **options):
+    """A server of this weir.toml, with {guests} in it, and of other files, by name, beside it: in a
+    folder that is removed after the test."""
+    folder = tempfile.TemporaryDirectory(prefix="weir-configured-")
+    test.addCleanup(folder.cleanup)
+    texts = {**dict(files), "weir.toml": text.replace("{guests}", os.path.abspath(GUESTS))}
+    for name, content in texts.items():
+        with open(os.path.join(folder.name, name), "w", encoding="ascii") as file:
+            file.write(content)
+    return Server(os.path.join(folder.name, "weir.toml"), **options)
+
+
 def command_of(pid):
     """A process's program and arguments; none once it has ended."""
     try:
@@ -200,6 +212,6 @@ class SharedServer(unittest.TestCase):
         cls.addClassCleanup(cls.server.__exit__, None, None, None)
 
 
-__all__ = ["BIN", "GUESTS", "PATIENCE_S", "Replies", "Server", "SharedServer", "http",
+__all__ = ["BIN", "GUESTS", "PATIENCE_S", "Replies", "Server", "SharedServer", "configured", "http",
            "is_sanitized", "json", "os", "post", "read_all", "signal", "socket", "subprocess",
            "tempfile", "threading", "unittest", "until"]

@@ -26,12 +26,7 @@ body = "%d MiB"
 
 class Memory(unittest.TestCase):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="weir-memory-")
-        self.addCleanup(folder.cleanup)
-        path = os.path.join(folder.name, "weir.toml")
-        with open(path, "w", encoding="ascii") as file:
-            file.write(CONFIG.replace("{guests}", os.path.abspath(GUESTS)))
-        self.server = Server(path)
+        self.server = configured(self, CONFIG)
         self.addCleanup(self.server.__exit__, None, None, None)
         self.worker, = self.server.workers()
         self.board = Board(self.server)

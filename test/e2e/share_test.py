@@ -38,12 +38,7 @@ ROUTES = ("flooded", "second", "short", "busy", "quiet")
 
 class Share(unittest.TestCase):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="weir-share-")
-        self.addCleanup(folder.cleanup)
-        path = os.path.join(folder.name, "weir.toml")
-        with open(path, "w", encoding="ascii") as file:
-            file.write(CONFIG.replace("{guests}", os.path.abspath(GUESTS)))
-        self.server = Server(path)
+        self.server = configured(self, CONFIG)
         self.addCleanup(self.server.__exit__, None, None, None)
         self.board = Board(self.server)
 

@@ -156,14 +156,7 @@ class Counts(unittest.TestCase):
     """A server of its own for every case: what is counted is known."""
 
     def serve(self, **options):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        with open(os.path.join(folder.name, "busy.json"), "w", encoding="ascii") as file:
-            file.write("{}\n")
-        path = os.path.join(folder.name, "weir.toml")
-        with open(path, "w", encoding="ascii") as file:
-            file.write(ROUTES.replace("{guests}", os.path.abspath(GUESTS)))
-        return Server(path, **options)
+        return configured(self, ROUTES, {"busy.json": "{}\n"}, **options)
 
     def test_what_is_known_is_counted(self):
         with self.serve() as server:
