@@ -133,10 +133,11 @@ static void end_largest(struct worker *w)
 }
 
 /* Since when have requests waited because of what others have? 0: they have not. */
-static u64 kept_since(struct worker *w, u64 now)
+static u64 kept_since(const struct worker *w, u64 now)
 {
-    bool is_kept = w->memory.is_near && w->waiting > server_admit_waiting(w);
-    return !is_kept ? 0 : w->memory.kept_since_ns == 0 ? now : w->memory.kept_since_ns;
+    if (!w->memory.is_near || w->waiting == server_admit_waiting(w))
+        return 0;
+    return w->memory.kept_since_ns == 0 ? now : w->memory.kept_since_ns;
 }
 
 void server_memory_look(struct worker *w)
