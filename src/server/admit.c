@@ -11,7 +11,8 @@
  * requests wait no longer than a few calls take. A client that sends its next request as soon as it
  * has been answered is more patient: it paces itself by us, and lengthens no queue. In an overload
  * all clients look like that, and a queue that happens to be empty is filled at once: neither
- * counts while many of the route's requests are refused.
+ * counts while many of the route's requests are refused. And whoever has waited there longer than
+ * was foreseen is refused when his turn comes: he is late, and would make those behind him late.
  *
  * Routes whose calls take much memory wait apart while there is little (memory.c): they have no
  * turn, and the others' queues are as long as they would be without them.
@@ -246,6 +247,16 @@ static u64 allowed_wait(const struct server_request *r, u64 now)
     u64 least_ns = !is_flooded && server_conn_is_paced(r->conn) ? WAIT_PACED_NS : WAIT_MIN_NS;
     u64 calls = is_flooded ? FLOOD_CALLS : WAIT_CALLS;
     return min_u64(by_deadline, max_u64(least_ns, calls * service_ns));
+}
+
+bool server_admit_is_late(const struct server_request *r, u64 now)
+{
+    const struct route_load *load = &r->route->load;
+    u64 service_ns = load->service_ns + OVERHEAD_NS;
+    u64 foreseen_ns = max_u64(WAIT_MIN_NS, FLOOD_CALLS * service_ns);
+    u64 since_ns = r->wall_end_ns - r->route->plan->limits.wall_ns;
+    return now >= r->wall_end_ns ||
+           (load->flood.is_on && now - since_ns > foreseen_ns + max_u64(WAIT_MIN_NS, service_ns));
 }
 
 u32 server_admit_retry_after(const struct served_route *route)

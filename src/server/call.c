@@ -276,7 +276,7 @@ bool server_call_start_waiting(struct server_request *r)
     struct err err;
     u64 now = loop_now_ns(r->worker->loop);
     err_begin(&err);
-    bool started = now < r->wall_end_ns && server_call_start(r, now, &err);
+    bool started = !server_admit_is_late(r, now) && server_call_start(r, now, &err);
     if (!started && err.code == ERR_BUSY)
         return false;
     if (started) {

@@ -299,6 +299,9 @@ void server_admit_turn(struct worker *worker);
 /* Requests that wait for the processor, not for memory. */
 u32 server_admit_waiting(const struct worker *worker);
 
+/* Has a waiting request missed its deadline, or in an overload its time? */
+bool server_admit_is_late(const struct server_request *r, u64 now);
+
 /* Seconds after which it is worth trying again. */
 u32 server_admit_retry_after(const struct served_route *route);
 

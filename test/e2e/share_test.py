@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Places to wait are shared by routes: one that is flooded is refused more, the others none."""
+"""Places to wait are shared by routes: one that is flooded is refused more, the others none. In an
+overload nobody is served late."""
 from faults import *  # pylint: disable=wildcard-import,unused-wildcard-import
 
 WAITING = 20  # in the worker
@@ -32,8 +33,11 @@ concurrency = 2
 queue = 2
 [routes.quiet]
 module = "hello"
+[routes.hot]
+module = "spin"
+function = "work"
 """
-ROUTES = ("flooded", "second", "short", "busy", "quiet")
+ROUTES = ("flooded", "second", "short", "busy", "quiet", "hot")
 
 
 class Share(unittest.TestCase):
@@ -114,6 +118,31 @@ class Share(unittest.TestCase):
         results = together(9, lambda i: watch(i) if i == 0 else insist(i))
         self.assertTrue(results[0])
         self.assertEqual(set(statuses) - {200, 429, 503}, set())
+
+    def test_who_has_become_late_in_an_overload_is_refused(self):
+        has_ended = threading.Event()
+        bodies = []
+
+        def insist(_):
+            while not has_ended.is_set():
+                bodies.append(self.server.request("POST", "/hot", "[10000000]")[2])
+
+        def stop(_):
+            """The worker stands still for longer than an overload's queue takes."""
+            worker, = self.server.workers()
+            try:
+                until(lambda: self.count("hot", "shed") > 10)
+                for _ in range(5):
+                    os.kill(worker, signal.SIGSTOP)
+                    time.sleep(0.5)
+                    os.kill(worker, signal.SIGCONT)
+                    time.sleep(0.5)
+            finally:
+                has_ended.set()
+        together(17, lambda i: stop(i) if i == 0 else insist(i))
+        late = [body for body in bodies if b"its turn did not come in time" in body]
+        self.assertGreater(len(late), 0)
+        self.ask()
 
 
 if __name__ == "__main__":
