@@ -258,9 +258,11 @@ bool server_conn_evict(struct worker *w)
     struct conn *c = find_idle(w);
     if (c == NULL)
         c = find_slow(w);
-    if (c != NULL)
-        server_conn_close(c);
-    return c != NULL;
+    if (c == NULL)
+        return false;
+    board_add(&w->board->evicted, 1);
+    server_conn_close(c);
+    return true;
 }
 
 /* ---- reading ---- */

@@ -36,6 +36,7 @@ struct scoreboard_worker {
     _Atomic u64 log_dropped;                    /* lines of the access log */
     _Atomic u64 memory_bytes, memory_max_bytes; /* that it takes now; that it may */
     _Atomic u64 memory_ended;                   /* for want of it */
+    _Atomic u64 evicted;                        /* connections, for want of places */
 };
 static_assert(sizeof(struct scoreboard_worker) == 192, "a block fills three cache lines");
 

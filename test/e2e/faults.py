@@ -80,7 +80,7 @@ class Board:
     WORKER = ("pid", "started_ns", "heartbeat_ns", "connections", "in_flight", "starts", "accepted",
               "requests", "responses_2xx", "responses_4xx", "responses_5xx", "traps", "deadlines",
               "refused", "guest_cpu_ns", "log_dropped", "memory_bytes", "memory_max_bytes",
-              "memory_ended")
+              "memory_ended", "evicted")
     WORKER_BYTES = 192
     ROUTE = ("requests", "running", "waiting", "traps", "deadlines", "refused", "shed", "shorted")
     WORKERS_MAX = 256

@@ -3,7 +3,7 @@
 import shutil
 import time
 
-from harness import *  # pylint: disable=wildcard-import,unused-wildcard-import
+from faults import *  # pylint: disable=wildcard-import,unused-wildcard-import
 
 
 class Life(unittest.TestCase):
@@ -50,6 +50,7 @@ class Life(unittest.TestCase):
                   "bodies": post("/add", "[1,2]")[:-1]}
         with Server("hello", options=("--workers", "1", "--connections", "5", "--head-ms",
                                       "3600000", "--body-idle-ms", "3600000")) as server:
+            board, gone = Board(server), 0
             for what, half in halves.items():
                 with self.subTest(what):
                     socks = [server.open() for _ in range(5)]
@@ -60,6 +61,8 @@ class Life(unittest.TestCase):
                     # One of them had to go; there is no need of more.
                     ended = [sock for sock in socks if self.peek(sock) == b""]
                     self.assertEqual(len(ended), 1)
+                    gone += 1
+                    self.assertEqual(board.worker(0, "evicted"), gone)
                     for sock in socks:
                         sock.close()
 

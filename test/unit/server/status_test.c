@@ -36,7 +36,7 @@ static void fill_workers(struct scoreboard *board)
         &serving->responses_4xx, &serving->responses_5xx, &serving->traps,
         &serving->deadlines,     &serving->refused,       &serving->guest_cpu_ns,
         &serving->log_dropped,   &serving->memory_bytes,  &serving->memory_max_bytes,
-        &serving->memory_ended,
+        &serving->memory_ended,  &serving->evicted,
     };
     for (u64 i = 0; i < COUNT_OF(counters); i++)
         board_set(counters[i], 11 + i);
@@ -149,13 +149,14 @@ static void json(void **state)
         "\",\"address\":\"http://127.0.0.1:8080\",\"pid\":500,"
         "\"started_unix_s\":1799999630.000000,\"uptime_s\":370.000000,\"totals\":{",
         "\"totals\":{\"connections\":11,\"in_flight\":12,\"starts\":14,\"accepted\":14,"
-        "\"requests\":1015,\"responses_2xx\":16,\"responses_4xx\":17,\"responses_5xx\":18,"
+        "\"evicted\":27,\"requests\":1015,\"responses_2xx\":16,\"responses_4xx\":17,\"responses_"
+        "5xx\":18,"
         "\"traps\":19,\"deadlines\":20,\"refused\":21,\"guest_cpu_s\":3.000001,"
         "\"memory_bytes\":24,\"memory_max_bytes\":25,\"memory_ended\":26,"
         "\"log_dropped\":23},\"workers\":[",
         "{\"worker\":0,\"state\":\"serving\",\"pid\":501,\"age_s\":61.000000,"
         "\"heartbeat_age_s\":0.250000,\"connections\":11,\"in_flight\":12,\"starts\":13,"
-        "\"accepted\":14,\"requests\":15,\"responses_2xx\":16,\"responses_4xx\":17,"
+        "\"accepted\":14,\"evicted\":27,\"requests\":15,\"responses_2xx\":16,\"responses_4xx\":17,"
         "\"responses_5xx\":18,\"traps\":19,\"deadlines\":20,\"refused\":21,"
         "\"guest_cpu_s\":3.000001,\"memory_bytes\":24,\"memory_max_bytes\":25,"
         "\"memory_ended\":26,\"log_dropped\":23},",
@@ -163,7 +164,7 @@ static void json(void **state)
         "\"heartbeat_age_s\":0.000000,",
         "{\"worker\":2,\"state\":\"gone\",\"pid\":0,\"age_s\":0.000000,"
         "\"heartbeat_age_s\":0.000000,\"connections\":0,\"in_flight\":0,\"starts\":1,"
-        "\"accepted\":0,\"requests\":1000,",
+        "\"accepted\":0,\"evicted\":0,\"requests\":1000,",
         "\"routes\":[{\"route\":\"a\",\"path\":\"/a\",\"module\":\"vec\",\"requests\":101,"
         "\"running\":103,\"waiting\":105,\"answers_own\":149,\"answers_previous\":141,"
         "\"answers_route\":143,\"answers_stale\":145,\"answers_static\":147,"
