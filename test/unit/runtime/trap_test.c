@@ -3,6 +3,8 @@
 #include "test/test.h"
 #include "test/unit/runtime/guest.h"
 #include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -310,36 +312,118 @@ static void a_tick_in_host_code_waits_for_its_exit(void **state)
 
 /* ---- what is no trap ---- */
 
-static u32 host_faults(struct rt_instance *instance, u32 a, u32 b)
+static u8 *elsewhere; /* not in an address space of guests, or not the running one's */
+
+static u32 host_reads_a_guard(struct rt_instance *instance, u32 a, u32 b)
 {
-    u8 *outside = rt_memory_view(instance, 0, 1) + 65536;
+    u8 *outside = rt_memory_view(instance, 0, 1) + ABI_PAGE_BYTES;
     return *(volatile u8 *)(outside + a) + b;
 }
 
-/* Runs a child that is to die by a signal; returns the signal. */
-static int death_of(rt_host_code *host, u32 func)
+static u32 host_reads_elsewhere(struct rt_instance *instance, u32 a, u32 b)
+{
+    (void)instance;
+    return *(volatile u8 *)(elsewhere + a) + b;
+}
+
+static u32 host_jumps_elsewhere(struct rt_instance *instance, u32 a, u32 b)
+{
+    rt_host_code *code;
+    memcpy(&code, &elsewhere, sizeof code);
+    return ((u32 (*)(struct rt_instance *, u32, u32))code)(instance, a, b);
+}
+
+static u32 host_is_sent_one(struct rt_instance *instance, u32 a, u32 b)
+{
+    (void)instance;
+    raise(SIGSEGV);
+    return a + b;
+}
+
+/* As if a bug of ours had changed it. */
+static void move_memory(struct fixture *f, u8 *base)
+{
+    struct abi_memory_ref *ref = rt_ctx_memories(f->instance);
+    ref->memory->base = base;
+    ref->base = base;
+}
+
+static void nobody_runs(struct fixture *f)
+{
+    (void)f;
+    host_reads_elsewhere(NULL, 0, 0);
+}
+
+static void guest_reads_elsewhere(struct fixture *f)
+{
+    move_memory(f, elsewhere);
+    call(f, GUEST_LOAD, 0, 0);
+}
+
+/* In a guard, but of another instance. */
+static void guest_reads_another_guard(struct fixture *f)
+{
+    struct rt_instance *other;
+    CHECK(rt_instance_create(&other, f->module, NULL, 0, NULL));
+    move_memory(f, rt_memory_view(other, 0, 1) + ABI_PAGE_BYTES);
+    call(f, GUEST_LOAD, 0, 0);
+}
+
+static void guest_calls_host(struct fixture *f)
+{
+    call(f, GUEST_CALL_HOST, 0, 0);
+}
+
+/* Runs a child that is to die by a signal; returns the signal. What it says comes into `said`. */
+static int death_of(rt_host_code *host, void (*does)(struct fixture *f), char *said, size_t size)
 {
     struct fixture f;
+    int ends[2];
     begin(&f, host); /* here, so that somebody is left to take its files away */
+    assert_int_equal(pipe(ends), 0);
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        int null = open("/dev/null", O_WRONLY);
-        dup2(null, STDERR_FILENO);
-        call(&f, func, 0, 0);
+        dup2(ends[1], STDERR_FILENO);
+        does(&f);
         _exit(0);
     }
+    close(ends[1]);
+    ssize_t len = read(ends[0], said, size - 1);
+    said[len > 0 ? len : 0] = 0;
+    close(ends[0]);
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     end(&f);
     return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
-static void a_fault_of_the_host_ends_the_process(void **state)
+static void a_fault_that_is_no_guests_ends_the_process(void **state)
 {
     (void)state;
-    assert_int_equal(death_of((rt_host_code *)host_faults, GUEST_CALL_HOST), SIGSEGV);
-    assert_int_equal(death_of((rt_host_code *)host_add, GUEST_CALL_HOST), 0);
+    static const struct {
+        u32 (*host)(struct rt_instance *instance, u32 a, u32 b);
+        void (*does)(struct fixture *f);
+    } cases[] = {
+        {host_reads_a_guard, guest_calls_host},
+        {host_reads_elsewhere, guest_calls_host},
+        {host_jumps_elsewhere, guest_calls_host},
+        {host_is_sent_one, guest_calls_host},
+        {host_add, guest_reads_elsewhere},
+        {host_add, guest_reads_another_guard},
+        {host_add, nobody_runs},
+    };
+    char said[200];
+    elsewhere = mmap(NULL, ABI_PAGE_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(elsewhere, MAP_FAILED);
+    for (u32 i = 0; i < COUNT_OF(cases); i++) {
+        rt_host_code *host = (rt_host_code *)cases[i].host;
+        assert_int_equal(death_of(host, cases[i].does, said, sizeof said), SIGSEGV);
+        assert_non_null(strstr(said, "weir: bug: signal 0x000000000000000b at pc 0x"));
+    }
+    assert_int_equal(death_of((rt_host_code *)host_add, guest_calls_host, said, sizeof said), 0);
+    assert_string_equal(said, "");
+    assert_int_equal(munmap(elsewhere, ABI_PAGE_BYTES), 0);
 }
 
 int main(void)
@@ -354,7 +438,7 @@ int main(void)
         cmocka_unit_test(suspension_keeps_the_call),
         cmocka_unit_test(preempted_guests_keep_their_registers),
         cmocka_unit_test(a_tick_in_host_code_waits_for_its_exit),
-        cmocka_unit_test(a_fault_of_the_host_ends_the_process),
+        cmocka_unit_test(a_fault_that_is_no_guests_ends_the_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
