@@ -110,12 +110,14 @@ def beside(seconds):
     with serve("beside", text) as server:
         rounds = calibrate(server, 1) // round(1 / SHORT_MS)
         classes = [("short", 1, "/work", f"[{rounds}]")]
-        results["alone"] = server.offer(f"200:{seconds}", classes)
+        results["alone"] = server.offer_in_time(f"200:{seconds}", classes)
         traps = [("trap", 2, "/trap/trap_memory", "[4294967295]")]
-        results["beside 400 traps a second"] = server.offer(f"600:{seconds}", classes + traps)
+        results["beside 400 traps a second"] = server.offer_in_time(f"600:{seconds}",
+                                                                    classes + traps)
         with contextlib.ExitStack() as stack:
             open_unanswered(stack, server, "/spin", "[]", SPINNERS)
-            results[f"beside {SPINNERS} endless calls"] = server.offer(f"200:{seconds}", classes)
+            results[f"beside {SPINNERS} endless calls"] = server.offer_in_time(f"200:{seconds}",
+                                                                               classes)
     return results
 
 
@@ -132,7 +134,7 @@ def mixed(seconds):
             short = max(1, int(long * SHORT_MS / LONG_MS))
             rate = LOAD / ((0.9 * SHORT_MS + 0.1 * LONG_MS) / 1000)
             classes = [("short", 9, "/work", f"[{short}]"), ("long", 1, "/work", f"[{long}]")]
-            results[server.name] = server.offer(f"{rate:.0f}:{seconds}", classes, seed=7)
+            results[server.name] = server.offer_in_time(f"{rate:.0f}:{seconds}", classes, seed=7)
     return results
 
 

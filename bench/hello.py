@@ -77,8 +77,8 @@ def run(entries, rounds, seconds):
                 stack.enter_context(server)
                 server.load(path, scripts["POST" if body is not None else "GET"], CONNECTIONS, 1,
                             core=LOAD_CORE)
-                tails.append(server.offer(f"{rate:.0f}:{seconds}", [("hello", 1, path, body)],
-                                          connections=1024))
+                tails.append(server.offer_in_time(
+                    f"{rate:.0f}:{seconds}", [("hello", 1, path, body)], connections=1024))
     figures = []
     for (server, _, _), done, tail in zip(entries, turns, tails):
         rate, cpu_us, p50, p99, memory = (median(column) for column in zip(*done))

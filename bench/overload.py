@@ -58,8 +58,8 @@ def measure_round(server, classes, most, seconds):
     """The figures of one round, and the result of its phases. Its p99 are compared with each other:
     what else the machine does meets all of them."""
     tenth, half, twice = (f"{most * part:.1f}" for part in (0.1, 0.5, 2))
-    flood = server.offer(f"{tenth}:{CALM_S},{half}:{CALM_S},{twice}:{seconds},{half}:{CALM_S}",
-                         classes)
+    phases = f"{tenth}:{CALM_S},{half}:{CALM_S},{twice}:{seconds},{half}:{CALM_S}"
+    flood = server.offer_in_time(phases, classes)
     quiet, busy, over, _ = map(first_class, flood["phases"])
     begin, p99 = 2 * CALM_S, busy["latency_ms"]["p99"]
     good = goodput(flood["timeline"], begin, begin + seconds)
@@ -68,6 +68,7 @@ def measure_round(server, classes, most, seconds):
         "refused": over["refused"] / over["offered"], "failed": over["failed"] / over["offered"],
         "tenth": quiet["latency_ms"]["p99"], "half": p99,
         "p50": over["latency_ms"]["p50"], "p99": over["latency_ms"]["p99"],
+        "times_tenth": over["latency_ms"]["p99"] / quiet["latency_ms"]["p99"],
         "times_half": over["latency_ms"]["p99"] / p99, "refusal": over["refusal_ms"]["p99"],
         "recovery": recovery_s(flood, begin + seconds, 3 * p99),
     }
@@ -85,7 +86,8 @@ def measure(server, seconds, service_ms):
     return {
         "name": server.name, "most": most, "seconds": seconds, "flood": rounds[ROUNDS // 2][0],
         "late": lateness([flood for flood, _ in rounds]),
-        "times_half_of": (figures[0]["times_half"], figures[-1]["times_half"]),
+        **{f"{key}_of": (min(one[key] for one in figures), max(one[key] for one in figures))
+           for key in ("times_tenth", "times_half")},
         **{key: median([CALM_S + 1 if one[key] is None else one[key] for one in figures])
            for key in figures[0]},
     }
@@ -93,16 +95,18 @@ def measure(server, seconds, service_ms):
 
 def row(m):
     recovery = f"> {CALM_S}" if m["recovery"] > CALM_S else f"{m['recovery']:.2f}"
-    least, most = m["times_half_of"]
+    times = ["{:.1f} ({:.1f} to {:.1f})".format(m[key], *m[key + "_of"])
+             for key in ("times_tenth", "times_half")]
     return [m["name"], f"{m['most']:.0f}", f"{m['goodput']:.0f}", f"{100 * m['of_most']:.0f} %",
             f"{100 * m['refused']:.0f} %", f"{100 * m['failed']:.0f} %", f"{m['tenth']:.1f}",
             f"{m['half']:.1f}", f"{m['p50']:.1f}", f"{m['p99']:.1f}",
-            f"{m['times_half']:.1f} ({least:.1f} to {most:.1f})", f"{m['refusal']:.1f}", recovery]
+            *times, f"{m['refusal']:.1f}", recovery]
 
 
 HEAD = ["server", "most, requests/s", "goodput at 200 %", "of most", "refused", "failed",
         "p99 at 10 %, ms", "p99 at 50 %, ms", "p50 served at 200 %, ms", "p99 served at 200 %, ms",
-        "× p99 at 50 % (rounds)", "p99 of a refusal, ms", "well again after, s"]
+        "× p99 at 10 % (rounds)", "× p99 at 50 % (rounds)", "p99 of a refusal, ms",
+        "well again after, s"]
 
 
 def smooth(timeline, column, width):
