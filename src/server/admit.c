@@ -163,6 +163,14 @@ static bool take_turn(struct worker *w, struct served_route *route)
     return has_started || !is_alone;
 }
 
+/* Notes up to which level there is nothing to do: a queue that begins now is a burst. */
+static void note_idle(struct worker *w)
+{
+    u32 idle = server_admit_waiting(w) == 0 ? sched_idle_levels(w->sched) : 0;
+    for (u32 level = SCHED_FIRST; level < idle; level++)
+        w->idle_ns[level] = loop_now_ns(w->loop);
+}
+
 /* One that is crowded out has no turn, and keeps nobody else from his. */
 void server_admit_turn(struct worker *w)
 {
@@ -178,9 +186,7 @@ void server_admit_turn(struct worker *w)
             goes_on = route != last;
         }
     }
-    u32 idle = server_admit_waiting(w) == 0 ? sched_idle_levels(w->sched) : 0;
-    for (u32 level = SCHED_FIRST; level < idle; level++)
-        w->idle_ns[level] = loop_now_ns(w->loop);
+    note_idle(w);
 }
 
 /* Moves towards a new call's time, by a step of the same size whatever that is: to the median. */
@@ -302,6 +308,7 @@ enum admission server_admit(struct server_request *r, u64 now, struct err *err)
                 "this has failed too often of late; it is tried again in a moment");
         return refuse(r, &board->shorted);
     }
+    note_idle(w);
     flood_count(&route->load.flood, now);
     u64 running = board_get(&board->running);
     bool is_free = server_admit_waiting(w) == 0 && !is_crowded(w, route);

@@ -119,6 +119,20 @@ class Share(unittest.TestCase):
         self.assertTrue(results[0])
         self.assertEqual(set(statuses) - {200, 429, 503}, set())
 
+    def test_a_burst_that_meets_an_idle_server_is_served(self):
+        request = post("/hot", "[30000000]", "Connection: close\r\n")
+        for _ in range(5):  # what a call takes is known
+            self.server.call("/hot", 30000000)
+        socks = [self.server.open() for _ in range(WAITING)]
+        until(lambda: self.board.worker(0, "connections") >= len(socks))
+        time.sleep(0.5)
+        for sock in socks:
+            sock.sendall(request)
+        self.assertEqual([read_all(sock).split()[1] for sock in socks], [b"200"] * len(socks))
+        for sock in socks:
+            sock.close()
+        self.assertEqual((self.count("hot", "refused"), self.count("hot", "shed")), (0, 0))
+
     def test_who_has_become_late_in_an_overload_is_refused(self):
         has_ended = threading.Event()
         bodies = []
