@@ -8,6 +8,7 @@ A block of messages.txt is a command line behind "$ ", run in a folder with the 
 the lines of its standard output behind "1> " and error behind "2> ", and its exit status behind
 "= ".
 """
+import re
 import shlex
 import sys
 
@@ -143,6 +144,10 @@ def make_files(folder):
     os.mkdir(os.path.join(folder, "folder"))
 
 
+# What a compilation says that takes longer than a second, as all do on a busy machine.
+PROGRESS = re.compile(r"(compiling|compiled) \S+( in [0-9.]+ s)?\Z")
+
+
 def run(line, folder):
     """The block of one command line."""
     words = shlex.split(line)
@@ -152,7 +157,8 @@ def run(line, folder):
                           capture_output=True, check=False, timeout=PATIENCE_S, env=environment)
     block = ["$ " + line]
     block += ["1> " + text for text in done.stdout.decode().splitlines()]
-    block += ["2> " + text for text in done.stderr.decode().splitlines()]
+    block += ["2> " + text for text in done.stderr.decode().splitlines()
+              if not PROGRESS.match(text)]
     return "\n".join(block + [f"= {done.returncode}"]).replace(folder, "FOLDER")
 
 
