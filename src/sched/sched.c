@@ -111,7 +111,7 @@ static void task_free(struct sched_task *task)
 }
 
 /* trap NULL: the function returned. */
-static void task_end(struct sched_task *task, const struct rt_trap *trap)
+static void task_end(struct sched_task *task, const struct rt_trap *trap, bool was_suspended)
 {
     struct sched *sched = task->sched;
     loop_timer_stop(sched->loop, &task->wall);
@@ -128,6 +128,7 @@ static void task_end(struct sched_task *task, const struct rt_trap *trap)
         .results = trap == NULL ? rt_fiber_results(task->fiber) : NULL,
         .cpu_ns = task->cpu_ns,
         .slices = task->slices,
+        .was_suspended = was_suspended,
     };
     task->call.done(task->call.arg, &result);
     task_free(task);
@@ -136,13 +137,14 @@ static void task_end(struct sched_task *task, const struct rt_trap *trap)
 /* Of a task that is not running: nothing of it runs again. */
 static void task_kill(struct sched_task *task, enum abi_trap kind)
 {
-    CHECK(task->state == TASK_QUEUED || task->state == TASK_SUSPENDED);
-    if (task->state == TASK_QUEUED)
+    bool was_suspended = task->state == TASK_SUSPENDED;
+    CHECK(was_suspended || task->state == TASK_QUEUED);
+    if (!was_suspended)
         queue_remove(task);
     else if (task->cancel != NULL)
         task->cancel(task->cancel_arg);
     rt_fiber_kill(task->fiber, kind);
-    task_end(task, rt_fiber_trap(task->fiber));
+    task_end(task, rt_fiber_trap(task->fiber), was_suspended);
 }
 
 void sched_cancel(struct sched_task *task, enum abi_trap kind)
@@ -246,8 +248,8 @@ static bool cpu_over(const struct sched_task *task)
 static void task_slice(struct sched_task *task)
 {
     switch (slice_run(task)) {
-    case RT_EXIT_DONE: task_end(task, NULL); return;
-    case RT_EXIT_TRAP: task_end(task, rt_fiber_trap(task->fiber)); return;
+    case RT_EXIT_DONE: task_end(task, NULL, false); return;
+    case RT_EXIT_TRAP: task_end(task, rt_fiber_trap(task->fiber), false); return;
     case RT_EXIT_PREEMPTED: queue_put(task, sched_level_of(task->cpu_ns)); break;
     case RT_EXIT_SUSPENDED: task->state = TASK_SUSPENDED; break;
     }

@@ -43,6 +43,7 @@ struct sched_result {
     const union abi_value *results; /* as many as the function has results */
     u64 cpu_ns;
     u32 slices;
+    bool was_suspended; /* when it was killed: a host function waited */
 };
 
 /* Called from sched_turn or sched_cancel, never inside sched_start. The instance is on no fiber

@@ -182,7 +182,8 @@ static void end_probe(struct server_attempt *attempt, enum breaker_outcome outco
     } else if (outcome == BREAKER_NEUTRAL) {
         board_set(&breaker->probe_until_ns, 0); /* the next one is the probe */
     } else {
-        u64 streak = board_get(&breaker->streak) + 1;
+        /* One client's input does not keep the others waiting for longer and longer. */
+        u64 streak = board_get(&breaker->streak) + (outcome == BREAKER_OTHER);
         board_set(&breaker->streak, streak);
         open_for(breaker, now,
                  attempt->route->plan->limits.breaker_open_ns << min_u64(streak, BACKOFF_MAX));

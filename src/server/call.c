@@ -47,10 +47,11 @@ static void answer_reply(struct server_request *r)
     server_conn_respond(r->conn, &response, r->reply.bytes, r->reply.len);
 }
 
-/* Whose fault an error is: the request's is answered, all others are failures. */
+/* Whose fault an error is: the request's is answered, all others are failures; that its route is
+ * full, too. */
 static bool is_of_request(enum err_code code)
 {
-    return err_code_http(code) < 500;
+    return err_code_http(code) < 500 && code != ERR_ROUTE_BUSY;
 }
 
 static void answer_error_or_fail(struct server_request *r, const struct err *err)
@@ -99,8 +100,21 @@ static void judge_program(struct server_request *r, const struct rt_trap *trap, 
         err_set(err, ERR_EXIT_CODE, ERR_NO_AT, "the program ended with exit code %u", code);
 }
 
-static enum breaker_outcome breaker_outcome(const struct err *err, const struct rt_trap *trap)
+/* Whose fault it is that time ran out. Who computes does so for this input, or beside others who
+ * do; who waits for something else may wait in every request. */
+static enum breaker_outcome deadline_outcome(const struct server_request *r,
+                                             const struct sched_result *result)
 {
+    if (result->trap->kind == ABI_TRAP_CPU_LIMIT || !result->was_suspended)
+        return BREAKER_INPUT;
+    bool awaits_client = r->command != NULL && server_command_awaits_client(r->command);
+    return awaits_client ? BREAKER_NEUTRAL : BREAKER_OTHER;
+}
+
+static enum breaker_outcome breaker_outcome(const struct server_request *r, const struct err *err,
+                                            const struct sched_result *result)
+{
+    const struct rt_trap *trap = result->trap;
     bool is_memory_share = trap != NULL && trap->kind == ABI_TRAP_MEMORY_SHARE;
     switch ((int)err->code) {
     case ERR_NONE: return BREAKER_GOOD;
@@ -108,17 +122,16 @@ static enum breaker_outcome breaker_outcome(const struct err *err, const struct 
     case ERR_EXIT_CODE:
     case ERR_RESPONSE:
     case ERR_RESULT: return BREAKER_INPUT;
-    case ERR_DEADLINE:
-        return trap != NULL && trap->kind == ABI_TRAP_CPU_LIMIT ? BREAKER_INPUT : BREAKER_OTHER;
+    case ERR_DEADLINE: return deadline_outcome(r, result);
     case ERR_LIMIT: return is_memory_share ? BREAKER_INPUT : BREAKER_NEUTRAL;
     default: return BREAKER_NEUTRAL;
     }
 }
 
 static void tell_breaker(struct server_request *r, const struct err *err,
-                         const struct rt_trap *trap)
+                         const struct sched_result *result)
 {
-    server_breaker_tell(r->worker, &r->attempt, breaker_outcome(err, trap),
+    server_breaker_tell(r->worker, &r->attempt, breaker_outcome(r, err, result),
                         server_conn_client(r->conn));
 }
 
@@ -131,8 +144,9 @@ static void count_outcome(const struct server_request *r)
 }
 
 /* The breaker hears of it first: whoever has the answer may ask again, of another worker. */
-static void end_program(struct server_request *r, const struct rt_trap *trap)
+static void end_program(struct server_request *r, const struct sched_result *result)
 {
+    const struct rt_trap *trap = result->trap;
     struct err failure;
     err_begin(&failure);
     judge_program(r, trap, &failure);
@@ -140,7 +154,7 @@ static void end_program(struct server_request *r, const struct rt_trap *trap)
     bool is_good = failure.code == ERR_NONE;
     bool has_trapped = trap != NULL && failure.code == trap_error(trap->kind);
     r->has_effect |= wasi_guest_had_effect(server_command_guest(r->command));
-    tell_breaker(r, &failure, trap);
+    tell_breaker(r, &failure, result);
     if (is_good)
         count_outcome(r);
     else
@@ -158,11 +172,11 @@ static void end_function(struct server_request *r, const struct sched_result *re
     err_begin(&trapped);
     if (result->trap != NULL) {
         take_trap(r, result->trap, &trapped);
-        tell_breaker(r, &trapped, result->trap);
+        tell_breaker(r, &trapped, result);
         server_request_fail(r, &trapped, result->trap);
         return;
     }
-    tell_breaker(r, err, NULL);
+    tell_breaker(r, err, result);
     if (err->code != ERR_NONE) {
         struct err failed = *err; /* the next attempt begins with r->call anew */
         answer_error_or_fail(r, &failed);
@@ -192,7 +206,7 @@ static void call_done(void *arg, const struct sched_result *result)
     if (is_cancelled)
         server_breaker_tell(w, &r->attempt, BREAKER_NEUTRAL, NULL);
     else if (r->command != NULL)
-        end_program(r, result->trap);
+        end_program(r, result);
     else
         end_function(r, result);
     rt_pool_release(pool, &instance);
@@ -314,11 +328,11 @@ void server_call_run(struct server_request *r)
     u64 now = loop_now_ns(r->worker->loop);
     err_begin(&err);
     r->wall_end_ns = now + r->route->plan->limits.wall_ns;
-    r->body_is_kept = r->body.len <= r->route->plan->limits.keep_bytes;
+    r->body_is_kept = buf_ok(&r->body) && r->body.len <= r->route->plan->limits.keep_bytes;
     board_add(&r->route->board->requests, 1);
     if (!buf_ok(&r->body)) {
         err_set(&err, ERR_LIMIT, ERR_NO_AT, "no memory for the request body");
-        server_answer_error(r, &err, NULL);
+        server_request_fail(r, &err, NULL);
         return;
     }
     enum admission admission = server_admit(r, now, &err);

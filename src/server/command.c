@@ -166,6 +166,11 @@ static bool out_is_ready(struct wasi_stream *stream, enum wasi_direction directi
            server_conn_room(command->request->conn) > 0;
 }
 
+bool server_command_awaits_client(struct server_command *command)
+{
+    return !in_is_ready(&command->in, WASI_IN) || !out_is_ready(&command->out, WASI_OUT);
+}
+
 /* ---- a run ---- */
 
 static const struct wasi_stream_ops in_ops = {.read = in_read, .is_ready = in_is_ready};

@@ -52,7 +52,8 @@ static bool call_again(struct server_request *r, struct served_route *route, u32
     struct err err = {0};
     u64 now = clock_monotonic_ns();
     struct served_module *module = route->versions[version].module;
-    if (!may_call_again(r, now) || server_memory_keeps_waiting(r->worker, route))
+    bool is_full = route == r->route && r->reason_status == err_code_http(ERR_ROUTE_BUSY);
+    if (is_full || !may_call_again(r, now) || server_memory_keeps_waiting(r->worker, route))
         return false;
     r->attempt = (struct server_attempt){.route = route, .version = &route->versions[version]};
     if (r->target == REQUEST_PROGRAM)

@@ -458,6 +458,8 @@ void server_command_free(struct server_command **command);
 struct wasi_guest *server_command_guest(const struct server_command *command);
 bool server_command_exit(const struct server_command *command, u32 *code); /* proc_exit's */
 bool server_command_is_committed(const struct server_command *command);    /* some of it has left */
+/* Has the client more to send, or to take, before the program can read or write? */
+bool server_command_awaits_client(struct server_command *command);
 
 /* See server_request_body_came and server_request_room_made. */
 void server_command_body_came(struct server_command *command, bool has_ended);

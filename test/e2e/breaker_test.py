@@ -29,6 +29,12 @@ module = "first"
 [routes.slow]
 module = "first"
 wall = "300 ms"
+[routes.slow-too]
+module = "first"
+wall = "300 ms"
+[routes.slow-clients]
+module = "first"
+wall = "300 ms"
 [routes.helped]
 module = "first"
 fallback = ["route:second"]
@@ -90,9 +96,37 @@ class Breaker(Fickle):
         self.mood("good")
         self.assertEqual(self.ask("/one-client", 3), (200, None, None))
 
-    def test_time_that_runs_out_counts_for_every_client(self):
-        self.mood("spin")  # within the processor time: the wall clock ends it
+    def test_a_wait_without_end_counts_for_every_client(self):
+        self.mood("sleep")
         self.assertEqual(self.fail_until_open("/slow", clients=(1,)), 6)
+
+    def test_a_calculation_without_end_counts_as_a_trap_does(self):
+        self.mood("spin")  # within the processor time: the wall clock ends it
+        for _ in range(10):
+            self.assertEqual(self.ask("/slow-too", 1)[2], "deadline")
+        self.mood("good")
+        self.assertEqual(self.ask("/slow-too", 2)[0], 200)
+        self.mood("spin")
+        self.assertLessEqual(self.fail_until_open("/slow-too"), 6)
+
+    def test_slow_clients_do_not_count(self):
+        late = b"POST /slow-clients HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf"
+        socks = [self.server.open() for _ in range(12)]
+        for sock in socks:
+            sock.sendall(late)
+        for sock in socks:
+            self.assertIn(b'"deadline"', read_all(sock))
+            sock.close()
+        self.assertEqual(self.ask("/slow-clients")[0], 200)
+        self.mood("flood")
+        socks = [self.server.open() for _ in range(12)]
+        for sock in socks:  # what they do not take fills all buffers between
+            sock.sendall(b"POST /slow-clients HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+        time.sleep(1)
+        for sock in socks:
+            sock.close()
+        self.mood("good")
+        self.assertEqual(self.ask("/slow-clients")[0], 200)
 
     def test_an_answer_that_breaks_off_counts(self):
         self.mood("short")

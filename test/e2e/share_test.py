@@ -26,6 +26,11 @@ concurrency = 1
 module = "served"
 concurrency = 1
 queue = 5
+[routes.full]
+module = "served"
+concurrency = 1
+queue = 1
+fallback = ["static:busy.json"]
 [routes.busy]
 module = "spin"
 function = "work"
@@ -37,12 +42,12 @@ module = "hello"
 module = "spin"
 function = "work"
 """
-ROUTES = ("flooded", "second", "short", "busy", "quiet", "hot")
+ROUTES = ("flooded", "second", "short", "full", "busy", "quiet", "hot")
 
 
 class Share(unittest.TestCase):
     def setUp(self):
-        self.server = configured(self, CONFIG)
+        self.server = configured(self, CONFIG, {"busy.json": "{}\n"})
         self.addCleanup(self.server.__exit__, None, None, None)
         self.board = Board(self.server)
 
@@ -98,6 +103,14 @@ class Share(unittest.TestCase):
                          [200] * (WAITING // 2 + 1) + [503] * (WAITING // 2 + 10))
         self.assertEqual(self.statuses(short), [200] * 6 + [429] * 4)
         self.ask()
+
+    def test_a_full_route_has_its_fallback(self):
+        socks = self.flood("full", 4)
+        self.assertEqual(self.kept("full"), (1, 1, 2, 0))
+        for sock in socks[2:]:
+            self.assertIn(b"\r\nweir-fallback: static; reason=route-busy\r\n",
+                          read_all(sock).lower())
+        self.assertEqual(self.statuses(socks[:2]), [200, 200])
 
     def test_a_route_that_is_always_full_takes_nothing_from_another(self):
         has_ended = threading.Event()

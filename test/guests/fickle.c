@@ -1,7 +1,8 @@
 /*
  * fickle.c -- a program whose mood changes from outside: the first line of the file NAME.mood in
  * its folder, NAME being what it is served as, says how it answers; further lines are fields of its
- * head. Without the file it is well. It speaks WASI preview 1 directly.
+ * head. Without the file it is well. What is in the file NAME.text is added to its answer. It
+ * speaks WASI preview 1 directly.
  */
 #include "wasi.h"
 
@@ -9,7 +10,7 @@ enum { O_CREATE = 1, RIGHT_READ = 2, RIGHT_WRITE = 64 };
 
 static char *args[4], texts[4096], path[256], mood[4096];
 static u8 body[1 << 20];
-static u32 body_len, mood_len;
+static u32 body_len;
 
 static u32 read_all(u32 fd, void *bytes, u32 len)
 {
@@ -40,15 +41,16 @@ static void put(const char *text)
     put_bytes(text, text_len(text));
 }
 
-static void read_mood(void)
+/* Of a file of its own, NAME and the ending; 0 without it. */
+static u32 read_file(const char *ending, void *bytes, u32 size)
 {
     u32 len = 0, fd;
     for (const char *from = args[0]; *from != 0 && len < 200; len++)
         path[len] = *from++;
-    for (const char *from = ".mood"; *from != 0; len++)
+    for (const char *from = ending; *from != 0; len++)
         path[len] = *from++;
-    if (path_open(3, 1, path, len, 0, RIGHT_READ, 0, 0, &fd) == 0)
-        mood_len = read_all(fd, mood, sizeof mood - 1);
+    return path_open(3, 1, path, len, 0, RIGHT_READ, 0, 0, &fd) == 0 ? read_all(fd, bytes, size)
+                                                                     : 0;
 }
 
 static int mood_is(const char *word)
@@ -80,6 +82,7 @@ static void answer(void)
     put(args[0]);
     put(": ");
     put_bytes(body, body_len);
+    put_bytes(body, read_file(".text", body, sizeof body));
 }
 
 EXPORT(_start) void start(void)
@@ -88,7 +91,17 @@ EXPORT(_start) void start(void)
     if (args_sizes_get(&count, &len) != 0 || count > 4 || len > sizeof texts ||
         args_get(args, texts) != 0)
         proc_exit(102);
-    read_mood();
+    read_file(".mood", mood, sizeof mood - 1);
+    if (mood_is("sleep"))
+        sleep_ms(3600000);
+    if (mood_is("wait")) { /* for a file, once it has said so */
+        leave_trace();
+        while (read_file(".go", body, 1) == 0)
+            sleep_ms(5);
+    }
+    if (mood_is("flood"))
+        for (;;)
+            put("0123456789abcde\n");
     if (mood_is("spin"))
         for (volatile u32 i = 0;; i++) {
         }

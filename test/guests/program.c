@@ -6,15 +6,6 @@
 
 #define NOINLINE __attribute__((noinline))
 
-struct subscription {
-    u64 userdata;
-    u32 tag, pad;
-    u64 id, timeout, precision, flags;
-};
-
-WASI(poll_oneoff)
-u32 poll_oneoff(const struct subscription *in, u8 *out, u32 count, u32 *events);
-
 static char *args[64], *env[64], texts[65536];
 static u8 buffer[65536];
 static volatile u32 sink;
@@ -79,14 +70,6 @@ NOINLINE static void inner(u32 a)
     __builtin_trap();
 }
 
-static void sleep_ms(u32 ms)
-{
-    const struct subscription sub = {.id = 1, .timeout = (u64)ms * 1000000};
-    u8 event[32];
-    u32 count;
-    must(poll_oneoff(&sub, event, 1, &count));
-}
-
 EXPORT(_start) void start(void)
 {
     u32 count, env_count, len;
@@ -109,7 +92,7 @@ EXPORT(_start) void start(void)
         inner(count);
     } else if (is(what, "sleep")) {
         print("sleeps");
-        sleep_ms(number(args[2]));
+        must(sleep_ms(number(args[2])));
         print("woke");
     } else if (is(what, "read")) {
         copy(open_file(args[2], 0, 2), 1);

@@ -25,7 +25,23 @@ WASI(fd_write) u32 fd_write(u32 fd, const struct part *parts, u32 count, u32 *do
 WASI(path_open)
 u32 path_open(u32 dir, u32 lookup, const char *path, u32 len, u32 oflags, u64 base, u64 inheriting,
               u32 flags, u32 *opened);
+/* One subscription, to a clock, of 48 bytes. */
+struct subscription {
+    u64 user, tag; /* tag 0: a clock */
+    u64 clock, timeout_ns, precision_ns, flags;
+};
+WASI(poll_oneoff)
+u32 poll_oneoff(const struct subscription *in, void *out, u32 count, u32 *events);
 WASI(proc_exit) __attribute__((noreturn)) void proc_exit(u32 code);
+
+/* Returns what poll_oneoff does. */
+static inline u32 sleep_ms(u32 ms)
+{
+    const struct subscription clock = {.clock = 1, .timeout_ns = 1000000ull * ms};
+    u8 event[32];
+    u32 count;
+    return poll_oneoff(&clock, event, 1, &count);
+}
 
 static inline u32 text_len(const char *text)
 {
