@@ -116,12 +116,15 @@ void server_stale_destroy(struct stale_store **store)
 
 /* ---- keys ---- */
 
-/* The route, and path and query as they came. The host is no part: all have the same routes. */
+/* The route, and host, path and query as they came: programs see all of them. */
 static void add_key(const struct server_request *r, struct buf *out)
 {
     struct http_text path = http_span_text(r->head.bytes, r->parsed->path);
     struct http_text query = http_span_text(r->head.bytes, r->parsed->query);
+    struct http_text host = http_request_field(r->parsed, r->head.bytes, HTTP_FIELD_HOST);
     buf_add_text(out, r->route->plan->name);
+    buf_add_byte(out, 0);
+    buf_add(out, host.bytes, host.len);
     buf_add_byte(out, 0);
     buf_add(out, path.bytes, path.len);
     buf_add_byte(out, '?');
@@ -268,7 +271,10 @@ static bool name_is(struct http_text name, const char *word)
 static bool request_allows(const struct server_request *r, bool is_use)
 {
     struct control control = {0};
-    if (r->parsed->method != HTTP_GET && !(is_use && r->parsed->method == HTTP_HEAD))
+    const struct http_request *request = r->parsed;
+    if (request->method != HTTP_GET && !(is_use && request->method == HTTP_HEAD))
+        return false;
+    if (request->is_chunked || request->content_length > 0) /* what it sends is in no key */
         return false;
     for (u32 i = 0; i < r->parsed->field_count; i++) {
         struct http_text name = http_span_text(r->head.bytes, r->parsed->fields[i].name);

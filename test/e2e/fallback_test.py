@@ -201,7 +201,11 @@ class Functions(Configured):
         self.assertEqual(headers["retry-after"], "1")
 
     def test_a_fallback_that_cannot_begin_leaves_the_failure(self):
-        self.assertEqual(self.answer("/slow", "[[1]]")[0], 503)  # which opens its breaker
+        for i in range(3):  # clients, which open its breaker
+            client = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=PATIENCE_S,
+                                                source_address=(f"127.0.0.{2 + i}", 0))
+            self.assertEqual(self.server.request("POST", "/slow", "[[1]]", client=client)[0], 503)
+            client.close()
         status, fallback, body = self.answer("/bad")
         self.assertEqual((status, fallback), (502, "built-in; reason=bad-result"))
         self.assertEqual(json.loads(body)["error"]["code"], "bad-result")
@@ -235,15 +239,17 @@ class Moody(Configured):
     def mood(self, name, text):
         self.write(os.path.join("state", name + ".mood"), text)
 
-    def stale(self, path="/stale", body=None, client=None, **headers):
-        status, got, body = self.server.request("GET", path, body, headers, client)
+    def stale(self, path="/stale", client=None, **headers):
+        status, got, body = self.server.request("GET", path, None, headers, client)
         return status, got["weir-fallback"], body
 
-    def keep(self, *paths, fields="", **how):
+    def keep(self, *paths, fields="", text="", **how):
         """They are asked while all is well, which it is not afterwards."""
         self.mood("first", "good\n" + fields)
+        self.write(os.path.join("state", "first.text"), text)
         for path in paths:
             self.assertEqual(self.stale(path, **how)[:2], (200, None))
+        self.write(os.path.join("state", "first.text"), "")
         self.mood("first", "trap")
 
     def change(self, path, method="POST", fields="", client=None):
@@ -316,6 +322,25 @@ class Programs(Moody):
                               ("/stale/a?b", {"Cache-Control": "no-cache"})):
             self.assertEqual(self.stale(path, **headers)[0], 502, (path, headers))
         self.assertEqual(self.ask("/stale/a?b")[0], 502)  # a POST
+
+    def test_a_request_with_a_body_is_neither_kept_nor_answered(self):
+        chunked = "Transfer-Encoding: chunked\r\n\r\n4\r\nevil\r\n0\r\n\r\n"
+        for i, framing in enumerate(("Content-Length: 4\r\n\r\nevil", chunked)):
+            path = f"/stale/body/{i}"
+            request = (f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self.server.port}\r\n"
+                       f"Connection: close\r\n{framing}").encode()
+            self.mood("first", "good")
+            self.assertIn(b"first: evil", self.server.exchange(request))
+            self.mood("first", "trap")
+            self.assertEqual(self.stale(path)[0], 502)
+            self.keep(path)
+            self.assertEqual(self.stale(path)[0], 200)
+            self.assertTrue(self.server.exchange(request).startswith(b"HTTP/1.1 502 "))
+
+    def test_another_host_has_answers_of_its_own(self):
+        self.keep("/stale/host", Host="evil.example")
+        self.assertEqual(self.stale("/stale/host", Host="evil.example")[0], 200)
+        self.assertEqual(self.stale("/stale/host", Host="good.example")[0], 502)
 
     def test_what_is_never_stored(self):
         cases = (("Cache-Control: no-store\n", {}), ("Cache-Control: private\n", {}),
@@ -449,16 +474,21 @@ class Programs(Moody):
 
     def test_a_change_while_an_answer_is_made(self):
         path = "/stale/meanwhile"
+        host = f"127.0.0.1:{self.server.port}"
+        self.mood("first", "wait")
         with self.server.open() as sock:
-            sock.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
-                         "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n".encode())
-            self.assertTrue(sock.recv(4096).startswith(b"HTTP/1.1 100 "))  # it has begun
+            sock.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n"
+                         "Connection: close\r\n\r\n".encode())
+            until(lambda: os.path.exists(self.path("state", "trace")))
             self.assertEqual(self.change(path), 200)
             self.keep(path)
-            self.mood("first", "good")
-            sock.sendall(b"old")
-            self.assertTrue(read_all(sock).endswith(b"first: old"))
-        self.mood("first", "trap")  # the old one is not kept, and has put no other one away
+            self.write(os.path.join("state", "first.text"), "old")
+            self.write(os.path.join("state", "first.go"), "x")
+            self.assertTrue(b"first: old" in read_all(sock))
+        for name in ("text", "go"):
+            os.remove(self.path("state", "first." + name))
+        os.remove(self.path("state", "trace"))
+        # The old one is not kept, and has put no other one away.
         self.assertEqual(self.stale(path), (200, "stale; reason=unreachable", b"first: "))
 
     def begin_change(self, path):
@@ -496,11 +526,11 @@ class Programs(Moody):
 
     def test_a_long_answer(self):
         for spare, status in ((0, 200), (1, 502)):
-            path, body = f"/stale/long/{spare}", b"x" * (1048576 - len("first: ") + spare)
-            self.keep(path, body=body)
+            path, text = f"/stale/long/{spare}", "x" * (1048576 - len("first: ") + spare)
+            self.keep(path, text=text)
             got = self.stale(path)
             self.assertEqual(got[0], status)
-            self.assertEqual(got[2] == b"first: " + body, status == 200)
+            self.assertEqual(got[2] == b"first: " + text.encode(), status == 200)
 
 
 class Stores(Moody):
@@ -541,11 +571,11 @@ class Stores(Moody):
                 self.assertEqual(self.stale(paths[0], client=client)[0], 200)
 
     def test_who_was_not_used_for_longest_leaves(self):
-        client, body = self.clients[0], b"x" * 900000  # three of them fit
+        client, text = self.clients[0], "x" * 900000  # three of them fit
         a, b, c, d = (f"/stale/many/{name}" for name in "abcd")
-        self.keep(a, b, c, body=body, client=client)
+        self.keep(a, b, c, text=text, client=client)
         self.assertEqual(self.stale(a, client=client)[0], 200)
-        self.keep(d, body=body, client=client)
+        self.keep(d, text=text, client=client)
         self.assertEqual([self.stale(path, client=client)[0] for path in (a, b, c, d)],
                          [200, 502, 200, 200])
 
