@@ -239,15 +239,16 @@ static struct conn *find_idle(const struct worker *w)
     return is_enough ? c : NULL;
 }
 
-/* One that has used up so much of the time for its head, or of its body's silence. */
+/* One that has used up so much of the time for its head, or of its silence in a body or an answer.
+ */
 static struct conn *find_slow(const struct worker *w)
 {
     const struct config_limits *limits = w->limits;
     u64 now = loop_now_ns(w->loop);
     for (struct conn *c = w->open_conns.first; c != NULL; c = c->next) {
         u64 allowed_ns = c->state == CONN_HEAD ? limits->head_ns : limits->body_idle_ns;
-        if ((c->state == CONN_HEAD || c->state == CONN_BODY) &&
-            now + allowed_ns >= c->deadline_ns + EVICT_NS)
+        bool is_half = c->state == CONN_HEAD || c->state == CONN_BODY || c->state == CONN_SEND;
+        if (is_half && now + allowed_ns >= c->deadline_ns + EVICT_NS)
             return c;
     }
     return NULL;

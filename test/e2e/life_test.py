@@ -66,6 +66,21 @@ class Life(unittest.TestCase):
                     for sock in socks:
                         sock.close()
 
+    def test_answers_that_nobody_takes_make_room(self):
+        raw = "Content-Type: application/octet-stream\r\n"
+        request = post("/typed/echo_bytes", "x" * 1000000, raw)  # 4 MB of JSON come back
+        with Server("hello", "typed", options=("--workers", "1", "--connections", "3",
+                                               "--body-idle-ms", "3600000")) as server:
+            socks = [server.open() for _ in range(3)]
+            for sock in socks:
+                sock.sendall(request)
+            for sock in socks:
+                self.assertTrue(sock.recv(100).startswith(b"HTTP/1.1 200 "))
+            self.assertEqual(server.call("/hello/add", 1, 2), 3)
+            self.assertEqual(Board(server).worker(0, "evicted"), 1)
+            for sock in socks:
+                sock.close()
+
     @staticmethod
     def peek(sock):
         """b"": it was closed; None: it was not."""
