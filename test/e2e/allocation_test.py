@@ -162,6 +162,7 @@ class Allocations(unittest.TestCase):
         if not has_started:
             self.assertGreater(status, 0, (point, text))
             self.assertRegex(text, rb"(?m)^weir: ", point)
+            self.assertNotRegex(text, rb"signal (4|7|8|11) ", point)  # no crash
         return has_started
 
     def test_while_a_worker_is_replaced(self):
