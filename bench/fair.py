@@ -6,8 +6,8 @@ bench/fair.py --plot -- draws the last measurement: bench/plots/fair.svg.
   mixed    90 % of the requests take 100 us, 10 % burn 50 ms, at 70 % of the core; the short ones'
            latencies, in Weir, Node and workerd
   limits   by how much calls that never end pass their limit of processor time or their deadline
-           (access log): an empty loop, memory.fill of 120 MiB, recursion; one at a time, and about
-           1,000 at once
+           (access log): an empty loop, memory.fill of 120 MiB, recursion, `_initialize`, a host call that
+           waits; one at a time, and about 1,000 at once
   tick     what a lone guest loses to the scheduler's tick (bench_runtime)
 
 One worker on one core, the generator on the other; SECONDS (default 20) each.
@@ -68,17 +68,26 @@ waiting = 5000
 breaker-failures = 1000000
 concurrency = 5000
 queue = 5000
+snapshot = "never"
 [modules.endless]
 path = "{endless}"
+[modules.stuck]
+path = "{stuck}"
+[modules.nap]
+path = "{nap}"
 """
 LIMITED_ROUTE = """
 [routes.{route}]
-module = "endless"
+module = "{module}"
 function = "{function}"
 cpu = "{cpu} ms"
 wall = "{wall} ms"
 """
-ENDLESS = {"loop": "empty loop", "fill": "memory.fill of 120 MiB", "recurse": "recursion"}
+LOOP = ("empty loop", "endless", "loop", "[]")  # what it is called; module, function, arguments
+ENDLESS = (LOOP, ("memory.fill of 120 MiB", "endless", "fill", "[]"),
+           ("recursion", "endless", "recurse", "[]"),
+           ("`_initialize` of a new instance", "stuck", "add", "[1,2]"),
+           ("a host call that waits", "nap", "nap", f"[{FOREVER_MS}]"))
 
 
 def serve(name, text):
@@ -154,22 +163,24 @@ def limits(seconds):
     folder = rivals.folder_for("limits")
     log = os.path.join(folder, "access.log")
     rivals.write(folder, "access.log", "")
-    text = LIMITED.format(endless=rivals.build_guest("endless", "-mbulk-memory"))
+    text = LIMITED.format(endless=rivals.build_guest("endless", "-mbulk-memory"),
+                          stuck=rivals.guest("stuck"), nap=rivals.build_guest("nap"))
     cases = []
     for kind, name, limit in (("cpu", "processor time", CPU_LIMIT_MS),
                               ("wall", "deadline", WALL_LIMIT_MS)):
-        for function, words in ENDLESS.items():
-            cases.append((f"{name}, {words}", kind, f"{kind}-{function}", function, limit,
-                          f"c1:{seconds / 2}"))
-    cases.append((f"deadline, {CROWD} empty loops at once", "wall", "crowd", "loop",
-                  CROWD_LIMIT_MS, CROWD_PHASE))
-    for _, kind, route, function, limit, _ in cases:
-        text += LIMITED_ROUTE.format(route=route, function=function,
+        for call_of in ENDLESS:
+            if kind == "wall" or call_of[1] != "nap":  # which takes no processor time
+                cases.append((f"{name}, {call_of[0]}", kind, f"{kind}-{call_of[2]}", call_of,
+                              limit, f"c1:{seconds / 2}"))
+    cases.append((f"deadline, {CROWD} empty loops at once", "wall", "crowd", LOOP, CROWD_LIMIT_MS,
+                  CROWD_PHASE))
+    for _, kind, route, (_, module, function, _), limit, _ in cases:
+        text += LIMITED_ROUTE.format(route=route, module=module, function=function,
                                      cpu=limit if kind == "cpu" else FOREVER_MS,
                                      wall=limit if kind == "wall" else FOREVER_MS)
     with serve("limits", text) as server:
-        for _, _, route, _, _, phase in cases:
-            server.offer(phase, [("endless", 1, f"/{route}", "[]")], timeout_ms=60000)
+        for _, _, route, (_, _, _, arguments), _, phase in cases:
+            server.offer(phase, [("endless", 1, f"/{route}", arguments)], timeout_ms=60000)
         time.sleep(LOG_S)
         return [(what, limit, overruns(log, f"/{route}", kind, limit))
                 for what, kind, route, _, limit, _ in cases]
