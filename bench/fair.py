@@ -6,8 +6,8 @@ bench/fair.py --plot -- draws the last measurement: bench/plots/fair.svg.
   mixed    90 % of the requests take 100 us, 10 % burn 50 ms, at 70 % of the core; the short ones'
            latencies, in Weir, Node and workerd
   limits   by how much calls that never end pass their limit of processor time or their deadline
-           (access log): an empty loop, memory.fill of 120 MiB, recursion, `_initialize`, a host call that
-           waits; one at a time, and about 1,000 at once
+           (access log): an empty loop, memory.fill of 120 MiB, recursion, `_initialize`, a host
+           call that waits; one at a time, and about 1,000 at once
   tick     what a lone guest loses to the scheduler's tick (bench_runtime)
 
 One worker on one core, the generator on the other; SECONDS (default 20) each.
