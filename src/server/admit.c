@@ -164,9 +164,9 @@ static bool take_turn(struct worker *w, struct served_route *route)
 }
 
 /* Notes up to which level there is nothing to do: a queue that begins now is a burst. */
-static void note_idle(struct worker *w)
+static void note_idle(struct worker *w, bool nobody_waits)
 {
-    u32 idle = server_admit_waiting(w) == 0 ? sched_idle_levels(w->sched) : 0;
+    u32 idle = nobody_waits ? sched_idle_levels(w->sched) : 0;
     for (u32 level = SCHED_FIRST; level < idle; level++)
         w->idle_ns[level] = loop_now_ns(w->loop);
 }
@@ -186,7 +186,7 @@ void server_admit_turn(struct worker *w)
             goes_on = route != last;
         }
     }
-    note_idle(w);
+    note_idle(w, server_admit_waiting(w) == 0);
 }
 
 /* Moves towards a new call's time, by a step of the same size whatever that is: to the median. */
@@ -241,28 +241,33 @@ static u64 estimate_wait(const struct worker *w, const struct served_route *rout
     return wait_ns;
 }
 
+/* What a queue may cost in an overload. */
+static u64 flood_wait(u64 service_ns)
+{
+    return max_u64(WAIT_MIN_NS, FLOOD_CALLS * service_ns);
+}
+
 static u64 allowed_wait(const struct server_request *r, u64 now)
 {
     const struct worker *w = r->worker;
     u64 service_ns = r->route->load.service_ns + OVERHEAD_NS;
     u64 left_ns = r->wall_end_ns - now;
     u64 by_deadline = left_ns > service_ns ? left_ns - service_ns : 0;
-    bool is_flooded = r->route->load.flood.is_on;
-    if (!is_flooded && now < w->idle_ns[level_of(r->route)] + STANDING_NS)
+    if (r->route->load.flood.is_on)
+        return min_u64(by_deadline, flood_wait(service_ns));
+    if (now < w->idle_ns[level_of(r->route)] + STANDING_NS)
         return by_deadline;
-    u64 least_ns = !is_flooded && server_conn_is_paced(r->conn) ? WAIT_PACED_NS : WAIT_MIN_NS;
-    u64 calls = is_flooded ? FLOOD_CALLS : WAIT_CALLS;
-    return min_u64(by_deadline, max_u64(least_ns, calls * service_ns));
+    u64 least_ns = server_conn_is_paced(r->conn) ? WAIT_PACED_NS : WAIT_MIN_NS;
+    return min_u64(by_deadline, max_u64(least_ns, WAIT_CALLS * service_ns));
 }
 
 bool server_admit_is_late(const struct server_request *r, u64 now)
 {
     const struct route_load *load = &r->route->load;
     u64 service_ns = load->service_ns + OVERHEAD_NS;
-    u64 foreseen_ns = max_u64(WAIT_MIN_NS, FLOOD_CALLS * service_ns);
+    u64 late_ns = flood_wait(service_ns) + max_u64(WAIT_MIN_NS, service_ns);
     u64 since_ns = r->wall_end_ns - r->route->plan->limits.wall_ns;
-    return now >= r->wall_end_ns ||
-           (load->flood.is_on && now - since_ns > foreseen_ns + max_u64(WAIT_MIN_NS, service_ns));
+    return now >= r->wall_end_ns || (load->flood.is_on && now - since_ns > late_ns);
 }
 
 u32 server_admit_retry_after(const struct served_route *route)
@@ -308,10 +313,11 @@ enum admission server_admit(struct server_request *r, u64 now, struct err *err)
                 "this has failed too often of late; it is tried again in a moment");
         return refuse(r, &board->shorted);
     }
-    note_idle(w);
+    bool nobody_waits = server_admit_waiting(w) == 0;
+    note_idle(w, nobody_waits);
     flood_count(&route->load.flood, now);
     u64 running = board_get(&board->running);
-    bool is_free = server_admit_waiting(w) == 0 && !is_crowded(w, route);
+    bool is_free = nobody_waits && !is_crowded(w, route);
     if (is_free && running < limits->concurrency && route->load.service_ns <= SHORT_NS)
         return ADMIT_START;
     if (running + route->load.waiting >= limits->concurrency + limits->queue) {

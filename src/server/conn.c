@@ -239,8 +239,7 @@ static struct conn *find_idle(const struct worker *w)
     return is_enough ? c : NULL;
 }
 
-/* One that has used up so much of the time for its head, or of its silence in a body or an answer.
- */
+/* One that has used up so much of its time for a head, or for silence in a body or an answer. */
 static struct conn *find_slow(const struct worker *w)
 {
     const struct config_limits *limits = w->limits;

@@ -493,7 +493,7 @@ const char *server_conn_client(const struct conn *conn);
 bool server_conn_is_paced(const struct conn *conn);
 
 /* Makes room for another client: ends the connection that has been idle longest, or else one whose
- * request has not come within a second. False: there is none. */
+ * request has not come, or answer not been taken, within a second. False: there is none. */
 bool server_conn_evict(struct worker *worker);
 
 /* Puts the answer on its way. Payload is borrowed; of a HEAD request it is only counted. */
