@@ -112,25 +112,33 @@ class Share(unittest.TestCase):
                           read_all(sock).lower())
         self.assertEqual(self.statuses(socks[:2]), [200, 200])
 
-    def test_a_route_that_is_always_full_takes_nothing_from_another(self):
+    def beside_insisting(self, clients, path, body, does):
+        """(status, body) of all answers to clients that ask again and again while `does` runs."""
         has_ended = threading.Event()
-        statuses = []
+        answers = []
 
-        def insist(_):
+        def insist():
             while not has_ended.is_set():
-                statuses.append(self.server.request("POST", "/busy", "[300000]")[0])
+                status, _, answer = self.server.request("POST", path, body)
+                answers.append((status, answer))
 
-        def watch(_):
+        def watch():
             try:
-                until(lambda: 429 in statuses)
-                self.ask(200)
-                until(lambda: statuses.count(200) > 10)
-                return True
+                does(answers)
             finally:
                 has_ended.set()
-        results = together(9, lambda i: watch(i) if i == 0 else insist(i))
-        self.assertTrue(results[0])
-        self.assertEqual(set(statuses) - {200, 429, 503}, set())
+        together(1 + clients, lambda i: watch() if i == 0 else insist())
+        return answers
+
+    def test_a_route_that_is_always_full_takes_nothing_from_another(self):
+        def watch(answers):
+            def count(wanted):
+                return sum(status == wanted for status, _ in answers)
+            until(lambda: count(429) > 0)
+            self.ask(200)
+            until(lambda: count(200) > 10)
+        answers = self.beside_insisting(8, "/busy", "[300000]", watch)
+        self.assertEqual({status for status, _ in answers} - {200, 429, 503}, set())
 
     def test_a_burst_that_meets_an_idle_server_is_served(self):
         request = post("/hot", "[30000000]", "Connection: close\r\n")
@@ -147,27 +155,17 @@ class Share(unittest.TestCase):
         self.assertEqual((self.count("hot", "refused"), self.count("hot", "shed")), (0, 0))
 
     def test_who_has_become_late_in_an_overload_is_refused(self):
-        has_ended = threading.Event()
-        bodies = []
-
-        def insist(_):
-            while not has_ended.is_set():
-                bodies.append(self.server.request("POST", "/hot", "[10000000]")[2])
-
         def stop(_):
             """The worker stands still for longer than an overload's queue takes."""
             worker, = self.server.workers()
-            try:
-                until(lambda: self.count("hot", "shed") > 10)
-                for _ in range(5):
-                    os.kill(worker, signal.SIGSTOP)
-                    time.sleep(0.5)
-                    os.kill(worker, signal.SIGCONT)
-                    time.sleep(0.5)
-            finally:
-                has_ended.set()
-        together(17, lambda i: stop(i) if i == 0 else insist(i))
-        late = [body for body in bodies if b"its turn did not come in time" in body]
+            until(lambda: self.count("hot", "shed") > 10)
+            for _ in range(5):
+                os.kill(worker, signal.SIGSTOP)
+                time.sleep(0.5)
+                os.kill(worker, signal.SIGCONT)
+                time.sleep(0.5)
+        answers = self.beside_insisting(16, "/hot", "[10000000]", stop)
+        late = [body for _, body in answers if b"its turn did not come in time" in body]
         self.assertGreater(len(late), 0)
         self.ask()
 
