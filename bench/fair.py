@@ -18,6 +18,7 @@ import os
 import re
 import sys
 import time
+from collections import namedtuple
 
 import rivals
 from common import BIN, WEIR, WORK, call, keep, kept, machine, publish, table
@@ -83,11 +84,13 @@ function = "{function}"
 cpu = "{cpu} ms"
 wall = "{wall} ms"
 """
-LOOP = ("empty loop", "endless", "loop", "[]")  # what it is called; module, function, arguments
-ENDLESS = (LOOP, ("memory.fill of 120 MiB", "endless", "fill", "[]"),
-           ("recursion", "endless", "recurse", "[]"),
-           ("`_initialize` of a new instance", "stuck", "add", "[1,2]"),
-           ("a host call that waits", "nap", "nap", f"[{FOREVER_MS}]"))
+# Calls that never end, and what they are called in the table.
+Endless = namedtuple("Endless", "words module function arguments")
+LOOP = Endless("empty loop", "endless", "loop", "[]")
+NAP = Endless("a host call that waits", "nap", "nap", f"[{FOREVER_MS}]")
+ENDLESS = (LOOP, Endless("memory.fill of 120 MiB", "endless", "fill", "[]"),
+           Endless("recursion", "endless", "recurse", "[]"),
+           Endless("`_initialize` of a new instance", "stuck", "add", "[1,2]"), NAP)
 
 
 def serve(name, text):
@@ -168,19 +171,20 @@ def limits(seconds):
     cases = []
     for kind, name, limit in (("cpu", "processor time", CPU_LIMIT_MS),
                               ("wall", "deadline", WALL_LIMIT_MS)):
-        for call_of in ENDLESS:
-            if kind == "wall" or call_of[1] != "nap":  # which takes no processor time
-                cases.append((f"{name}, {call_of[0]}", kind, f"{kind}-{call_of[2]}", call_of,
-                              limit, f"c1:{seconds / 2}"))
+        for endless in ENDLESS:
+            if kind == "wall" or endless is not NAP:  # which takes no processor time
+                cases.append((f"{name}, {endless.words}", kind, f"{kind}-{endless.function}",
+                              endless, limit, f"c1:{seconds / 2}"))
     cases.append((f"deadline, {CROWD} empty loops at once", "wall", "crowd", LOOP, CROWD_LIMIT_MS,
                   CROWD_PHASE))
-    for _, kind, route, (_, module, function, _), limit, _ in cases:
-        text += LIMITED_ROUTE.format(route=route, module=module, function=function,
+    for _, kind, route, endless, limit, _ in cases:
+        text += LIMITED_ROUTE.format(route=route, module=endless.module, function=endless.function,
                                      cpu=limit if kind == "cpu" else FOREVER_MS,
                                      wall=limit if kind == "wall" else FOREVER_MS)
     with serve("limits", text) as server:
-        for _, _, route, (_, _, _, arguments), _, phase in cases:
-            server.offer(phase, [("endless", 1, f"/{route}", arguments)], timeout_ms=60000)
+        for _, _, route, endless, _, phase in cases:
+            server.offer(phase, [("endless", 1, f"/{route}", endless.arguments)],
+                         timeout_ms=60000)
         time.sleep(LOG_S)
         return [(what, limit, overruns(log, f"/{route}", kind, limit))
                 for what, kind, route, _, limit, _ in cases]

@@ -200,11 +200,13 @@ def lateness(results):
     is_valid = all(result["valid"] for result in results)
     others = max(result["others"] for result in results)
     discarded = sum(result["discarded"] for result in results)
-    return f"the generator was late by {late:.2f} ms at most (p99), other work took up to " \
-        f"{100 * others:.0f} % of the server's core" + \
-        (f", {discarded} runs were made again, since the generator was late" if discarded else "") \
-        + \
-        ("" if is_valid else ", **too much: these figures are not valid**")
+    remarks = [f"the generator was late by {late:.2f} ms at most (p99)",
+               f"other work took up to {100 * others:.0f} % of the server's core"]
+    if discarded:
+        remarks.append(f"{discarded} runs were made again, since the generator was late")
+    if not is_valid:
+        remarks.append("**too much: these figures are not valid**")
+    return ", ".join(remarks)
 
 
 def milliseconds(output, percent):
