@@ -239,18 +239,34 @@ static struct conn *find_idle(const struct worker *w)
     return is_enough ? c : NULL;
 }
 
-/* One that has used up so much of its time for a head, or for silence in a body or an answer. */
+/* Since when its client owes a step: of its time for a head, or for silence in a body or an answer,
+ * so much is gone. UINT64_MAX: it owes none. */
+static u64 owes_since_ns(const struct conn *c)
+{
+    const struct config_limits *limits = c->worker->limits;
+    struct server_command *command = c->request.command;
+    switch (c->state) {
+    case CONN_HEAD: return c->deadline_ns - limits->head_ns;
+    case CONN_BODY:
+    case CONN_SEND: return c->deadline_ns - limits->body_idle_ns;
+    case CONN_STREAM:
+        return command != NULL && server_command_awaits_client(command) ? c->since_ns : UINT64_MAX;
+    case CONN_IDLE:
+    case CONN_CALL:
+    case CONN_LINGER:
+    case CONN_CLOSED: return UINT64_MAX;
+    }
+    UNREACHABLE();
+}
+
+/* One whose client has owed a step for so long. */
 static struct conn *find_slow(const struct worker *w)
 {
-    const struct config_limits *limits = w->limits;
     u64 now = loop_now_ns(w->loop);
-    for (struct conn *c = w->open_conns.first; c != NULL; c = c->next) {
-        u64 allowed_ns = c->state == CONN_HEAD ? limits->head_ns : limits->body_idle_ns;
-        bool is_half = c->state == CONN_HEAD || c->state == CONN_BODY || c->state == CONN_SEND;
-        if (is_half && now + allowed_ns >= c->deadline_ns + EVICT_NS)
-            return c;
-    }
-    return NULL;
+    struct conn *c = w->open_conns.first;
+    while (c != NULL && (owes_since_ns(c) > now || now - owes_since_ns(c) < EVICT_NS))
+        c = c->next;
+    return c;
 }
 
 bool server_conn_evict(struct worker *w)
@@ -380,6 +396,7 @@ static bool read_stream(struct conn *c)
     switch (result) {
     case HTTP_MORE: server_conn_set_timeout(c, c->worker->limits->body_idle_ns); return false;
     case HTTP_DATA:
+        c->since_ns = loop_now_ns(c->worker->loop);
         r->body_bytes += data.len;
         if (r->body_taken >= SERVER_STREAM_BYTES / 2) /* worth moving the rest */
             server_request_drop_taken(r);

@@ -36,7 +36,7 @@ struct conn {
     bool is_paced;   /* and this one followed at once */
     bool next_came;  /* CALL, STREAM: bytes behind the request, or the end */
     u64 gone_ns;     /* CALL, STREAM: the client has closed its side; when to give up. 0: not */
-    u64 since_ns;    /* IDLE and BODY: since when */
+    u64 since_ns;    /* IDLE and BODY: since when; STREAM: when either side last moved bytes */
     u64 deadline_ns; /* of the state it is in */
     u64 timer_ns;    /* when the timer comes to look at the deadline; 0: not running */
     /* Received bytes: what is left to read of them is [at, len). While they are read for the first

@@ -153,8 +153,10 @@ size_t server_conn_room(const struct conn *c)
 
 void server_conn_body_taken(struct conn *c)
 {
-    if (c->state == CONN_STREAM)
-        server_conn_watch_stream(c);
+    if (c->state != CONN_STREAM)
+        return;
+    c->since_ns = loop_now_ns(c->worker->loop);
+    server_conn_watch_stream(c);
 }
 
 void server_conn_stream_begin(struct conn *c, struct http_response *response)
@@ -179,6 +181,7 @@ static void close_chunk(struct conn *c)
 void server_conn_stream_add(struct conn *c, const void *bytes, size_t len, bool is_chunked)
 {
     CHECK(c->state == CONN_STREAM && c->stream_status != 0);
+    c->since_ns = loop_now_ns(c->worker->loop);
     c->stream_bytes += len;
     buf_add(is_chunked ? &c->chunk : &c->out, bytes, len);
     server_conn_watch_stream(c);
@@ -222,8 +225,9 @@ void server_conn_send_stream(struct conn *c)
     buf_consume(&c->out, c->out_at);
     c->out_at = 0;
     if (is_done || server_conn_waiting_bytes(c) < before) {
+        c->since_ns = loop_now_ns(c->worker->loop);
         if (c->gone_ns != 0) /* it still listens */
-            c->gone_ns = loop_now_ns(c->worker->loop) + SERVER_GONE_NS;
+            c->gone_ns = c->since_ns + SERVER_GONE_NS;
         server_conn_set_timeout(c, c->worker->limits->body_idle_ns);
     }
     server_conn_watch_stream(c);

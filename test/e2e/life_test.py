@@ -81,6 +81,31 @@ class Life(unittest.TestCase):
             for sock in socks:
                 sock.close()
 
+    def test_programs_that_wait_for_their_clients_make_room(self):
+        head = b"POST /served/?upper HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n"
+        with Server("hello", "served", options=("--workers", "1", "--connections", "3", "--wall-ms",
+                                                "600000", "--body-idle-ms", "600000")) as server:
+            for gone, body in enumerate((b"half of it", b"x" * 100000), 1):
+                with self.subTest(len(body)):
+                    socks = [server.open() for _ in range(3)]
+                    for sock in socks:
+                        sock.sendall(head + body)
+                        self.send_until_full(sock, body)
+                    self.assertEqual(server.call("/hello/add", 1, 2), 3)
+                    self.assertEqual(Board(server).worker(0, "evicted"), gone)
+                    for sock in socks:
+                        sock.close()
+
+    @staticmethod
+    def send_until_full(sock, body):
+        """A long one: nobody takes the answer, so the program takes no more either."""
+        sock.settimeout(0.3)
+        try:
+            while len(body) > 10000:
+                sock.sendall(body)
+        except TimeoutError:
+            pass
+
     @staticmethod
     def peek(sock):
         """b"": it was closed; None: it was not."""
