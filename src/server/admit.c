@@ -48,14 +48,18 @@ static enum sched_level level_of(const struct served_route *route)
     return typical_ns <= SHORT_NS ? SCHED_FIRST : sched_level_of(typical_ns);
 }
 
-/* Newcomers would only slow down, and overtake, those that are begun. Long calls share. */
+/* Newcomers would only slow down, and overtake, those that are begun. Short calls come a few at a
+ * time, and long ones share. Those between take turns: if they began together, all of them would
+ * end as late as the last. */
 static bool is_crowded(const struct worker *w, const struct served_route *route)
 {
     enum sched_level level = level_of(route);
     u32 fresh = sched_ready_count(w->sched, SCHED_FIRST);
-    bool is_shared = level == SCHED_FIRST || level == SCHED_REST;
-    return fresh >= WINDOW || server_memory_keeps_waiting(w, route) ||
-           (!is_shared && sched_ready_count(w->sched, level) > fresh);
+    if (fresh >= WINDOW || server_memory_keeps_waiting(w, route))
+        return true;
+    bool takes_turns = level != SCHED_FIRST && level != SCHED_REST;
+    u32 own = (u32)min_u64(fresh, board_get(&route->board->running)); /* or those it may have */
+    return takes_turns && sched_ready_count(w->sched, level) > fresh - own;
 }
 
 /* ---- the ring of routes with waiting requests: worker->turn is its last, next_turn the first */
