@@ -2,8 +2,8 @@
  * server/admit.c -- which requests start, which wait and which are refused.
  *
  * Requests of a route wait in its own list, and the routes take turns: one that is flooded delays
- * itself. A few calls are enough to keep the processor busy, so no more of a kind are handed to the
- * scheduler: newcomers would only overtake those that have begun.
+ * itself. A few short calls, or one longer one, keep the processor busy, so no more of a kind are
+ * handed to the scheduler: newcomers would only overtake those that have begun.
  *
  * A request that would wait too long is refused at once, which is cheaper than to let it wait and
  * miss its deadline. While the queue empties now and then, it is a burst, and may last as long as
