@@ -16,7 +16,7 @@ static const u64 level_ends_ns[] = {
 #define AGED_NS       ((u64)20000000)           /* see next_task */
 #define RESUME_NS     ((u64)1000)               /* what another slice costs beside itself */
 #define POLL_NS       ((u64)100000)             /* see sched_turn */
-#define POLL_ALL_NS   ((u64)1000000)            /* see dispatch */
+#define POLL_ALL_NS   ((u64)500000)             /* see dispatch */
 #define EXACT_FROM_NS level_ends_ns[SCHED_1_MS] /* see slice_run */
 #define SLICE_MAX_NS  ((u64)8000000)            /* see is_exact */
 
@@ -280,10 +280,14 @@ static struct sched_task *next_task(struct sched *sched)
 static void dispatch(struct sched *sched, u64 wait_ns)
 {
     bool more, all = loop_now_ns(sched->loop) - sched->polled_ns >= POLL_ALL_NS;
-    bool asks = !loop_has_events(sched->loop);
-    do
-        more = loop_poll_one(sched->loop, sched->queued > 0 ? 0 : wait_ns);
-    while (more && (all || sched->queues[SCHED_FIRST].count == 0));
+    bool asks;
+    do { /* twice for all of them, where the first had waited: others have come since */
+        asks = !loop_has_events(sched->loop);
+        do
+            more = loop_poll_one(sched->loop, sched->queued > 0 ? 0 : wait_ns);
+        while (more && (all || sched->queues[SCHED_FIRST].count == 0));
+        wait_ns = 0;
+    } while (all && !asks);
     if (asks)
         sched->asked_ns = loop_now_ns(sched->loop);
     if (all)
