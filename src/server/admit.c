@@ -28,6 +28,7 @@
 #define STANDING_NS   ((u64)50000000) /* a queue that lasts so long is no burst */
 #define WAIT_CALLS    5               /* what it may cost then: so many calls' time, */
 #define FLOOD_CALLS   3               /* or so many's in an overload, */
+#define FLOOD_MIN_NS  ((u64)2000000)  /* and at least this, */
 #define WAIT_MIN_NS   ((u64)5000000)  /* and at least this, */
 #define WAIT_PACED_NS ((u64)50000000) /* or this, for a client that paces itself */
 #define FLOOD_NS      ((u64)50000000) /* a window in which at least */
@@ -248,7 +249,7 @@ static u64 estimate_wait(const struct worker *w, const struct served_route *rout
 /* What a queue may cost in an overload. */
 static u64 flood_wait(u64 service_ns)
 {
-    return max_u64(WAIT_MIN_NS, FLOOD_CALLS * service_ns);
+    return max_u64(FLOOD_MIN_NS, FLOOD_CALLS * service_ns);
 }
 
 static u64 allowed_wait(const struct server_request *r, u64 now)
@@ -269,7 +270,7 @@ bool server_admit_is_late(const struct server_request *r, u64 now)
 {
     const struct route_load *load = &r->route->load;
     u64 service_ns = load->service_ns + OVERHEAD_NS;
-    u64 late_ns = flood_wait(service_ns) + max_u64(WAIT_MIN_NS, service_ns);
+    u64 late_ns = flood_wait(service_ns) + max_u64(FLOOD_MIN_NS, service_ns);
     u64 since_ns = r->wall_end_ns - r->route->plan->limits.wall_ns;
     return now >= r->wall_end_ns || (load->flood.is_on && now - since_ns > late_ns);
 }
