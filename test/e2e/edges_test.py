@@ -222,7 +222,7 @@ class Stack(unittest.TestCase):
             with self.subTest(tier), tempfile.TemporaryDirectory() as folder:
                 edges = Edges(folder, BOUNCE, tier, "lax")
                 answers = edges.ask(["drive bounce 20"] + ["drive bounce 0", "new"] * 100 +
-                                    ["process"] + ["drive bounce 0", "new"] * 5000 + ["process"])
+                                    ["process"] + ["drive bounce 0", "new"] * 10000 + ["process"])
                 self.assertEqual(answers[0], "return 1a")
                 for answer in answers[1:201:2] + answers[202:-1:2]:
                     self.assertEqual(answer, f"{EXHAUSTED} -")
@@ -231,7 +231,7 @@ class Stack(unittest.TestCase):
     def test_recursion_in_a_start_function(self):
         with tempfile.TemporaryDirectory() as folder:
             answers = Edges(folder, START, "best", "lax").ask(
-                ["times 10 x", "process", "times 1000 x", "process"])
+                ["times 10 x", "process", "times 10000 x", "process"])
         self.assertEqual(answers[0], f"{EXHAUSTED} -, 0")
         self.assertEqual(answers[2], f"{EXHAUSTED} -, 0")
         self.check_held(answers[1], answers[3])

@@ -169,6 +169,7 @@ class Pages(Folder):
             sampler.start()
             with self.serve("hello", "trap", "typed", "spin", options=(
                     "--workers", "2", "--cache", cache)) as server:
+                self.run_into_a_limit_while_initialising()
                 for _ in range(MANY):
                     self.assertTrue(self.read_file(server, "/served"))
                     self.assertEqual(server.call("/hello/add", 1, 2), 3)
@@ -177,12 +178,19 @@ class Pages(Folder):
                 statuses = self.statuses(server)
             sampler.end()
         self.assertEqual(sampler.found, [])
-        for kind in ("serve", "worker", "helper", "control", "weirc"):
+        for kind in ("serve", "initialise", "worker", "helper", "control", "weirc"):
             self.assertGreater(sampler.seen.get(kind, 0), 0, sampler.seen)
         self.assertGreaterEqual(len(statuses), 2 + 5 + 1)  # threads: workers, a helper, control
         for status in statuses:
             self.assertIn("\nNoNewPrivs:\t1\n", status)
             self.assertIn("\nSeccomp:\t2\n", status)
+
+    def run_into_a_limit_while_initialising(self):
+        """A process that runs guest code before there are workers, long enough to be seen."""
+        command = [os.path.join(BIN, "weir"), "serve", os.path.join(GUESTS, "stuck.wasm"),
+                   "--addr", "127.0.0.1:0", "--cpu-ms", "300"]
+        ended = subprocess.run(command, check=False, capture_output=True, timeout=PATIENCE_S)
+        self.assertIn(b"its initialisation ends with a trap", ended.stderr)
 
     def statuses(self, server):
         """Of all threads of workers, helpers and the control process."""
