@@ -280,14 +280,15 @@ static struct sched_task *next_task(struct sched *sched)
 static void dispatch(struct sched *sched, u64 wait_ns)
 {
     bool more, all = loop_now_ns(sched->loop) - sched->polled_ns >= POLL_ALL_NS;
-    bool asks;
-    do { /* twice for all of them, where the first had waited: others have come since */
-        asks = !loop_has_events(sched->loop);
-        do
-            more = loop_poll_one(sched->loop, sched->queued > 0 ? 0 : wait_ns);
-        while (more && (all || sched->queues[SCHED_FIRST].count == 0));
+    if (all && loop_has_events(sched->loop)) { /* these have waited: others have come since */
+        while (loop_poll_one(sched->loop, 0)) {
+        }
         wait_ns = 0;
-    } while (all && !asks);
+    }
+    bool asks = !loop_has_events(sched->loop);
+    do
+        more = loop_poll_one(sched->loop, sched->queued > 0 ? 0 : wait_ns);
+    while (more && (all || sched->queues[SCHED_FIRST].count == 0));
     if (asks)
         sched->asked_ns = loop_now_ns(sched->loop);
     if (all)
@@ -306,6 +307,11 @@ void sched_turn(struct sched *sched, u64 wait_ns)
         return;
     queue_remove(task);
     task_slice(task);
+}
+
+bool sched_task_has_run(const struct sched_task *task)
+{
+    return task->slices > 0;
 }
 
 u32 sched_task_count(const struct sched *sched)

@@ -5,9 +5,9 @@
  * callbacks: descriptors and timers from the event loop, and `done` when a task has ended. A turn
  * dispatches events until one has started a task (waiting only if no task can run), then runs one
  * task for one slice: a short request is answered before the next one is read. While new tasks can
- * run the system is asked for events ten times in a millisecond at most: that costs nearly as much
- * as a short call. Once in a millisecond all there are are dispatched, so that whoever starts tasks
- * knows what is waiting.
+ * run the system is asked for events once in 100 us at most: that costs nearly as much as a short
+ * call. Twice in a millisecond all there are are dispatched, so that whoever starts tasks knows
+ * what is waiting.
  *
  * Order:    least attained service: tasks that never ran and those woken from a host call first,
  *           then by processor time used (up to 1, 10, 100 ms, more), round-robin within a level.
@@ -75,7 +75,8 @@ void sched_cancel(struct sched_task *task, enum abi_trap kind);
 /* One turn, see above. wait_ns: how long it may wait if no task can run (as for loop_poll). */
 void sched_turn(struct sched *sched, u64 wait_ns);
 
-u32 sched_task_count(const struct sched *sched); /* started and not yet done */
+bool sched_task_has_run(const struct sched_task *task); /* for a slice, at least in part */
+u32 sched_task_count(const struct sched *sched);        /* started and not yet done */
 
 /* Levels of least attained service: tasks that never ran and those woken from a host call; those
  * that have used up to 1, 10, 100 ms of processor time; and more. */
