@@ -2,8 +2,8 @@
  * server/admit.c -- which requests start, which wait and which are refused.
  *
  * Requests of a route wait in its own list, and the routes take turns: one that is flooded delays
- * itself. A few short calls, or one longer one, keep the processor busy, so no more of a kind are
- * handed to the scheduler: newcomers would only overtake those that have begun.
+ * itself. A few short calls keep the processor busy, or one of middling length of each route, so no
+ * more of a kind are handed to the scheduler: newcomers would only overtake those that have begun.
  *
  * A request that would wait too long is refused at once, which is cheaper than to let it wait and
  * miss its deadline. While the queue empties now and then, it is a burst, and may last as long as
@@ -27,10 +27,10 @@
 #define SHORT_NS      ((u64)1000000)  /* calls that are done before they are preempted */
 #define STANDING_NS   ((u64)50000000) /* a queue that lasts so long is no burst */
 #define WAIT_CALLS    5               /* what it may cost then: so many calls' time, */
-#define FLOOD_CALLS   3               /* or so many's in an overload, */
-#define FLOOD_MIN_NS  ((u64)2000000)  /* and at least this, */
 #define WAIT_MIN_NS   ((u64)5000000)  /* and at least this, */
-#define WAIT_PACED_NS ((u64)50000000) /* or this, for a client that paces itself */
+#define WAIT_PACED_NS ((u64)50000000) /* or this, for a client that paces itself; */
+#define FLOOD_CALLS   3               /* in an overload so many calls' time, */
+#define FLOOD_MIN_NS  ((u64)2000000)  /* and at least this */
 #define FLOOD_NS      ((u64)50000000) /* a window in which at least */
 #define FLOOD_PART    10              /* one of so many was refused: an overload in the next */
 #define OVERHEAD_NS   ((u64)15000)    /* of a request, beside its call */
@@ -50,17 +50,19 @@ static enum sched_level level_of(const struct served_route *route)
 }
 
 /* Newcomers would only slow down, and overtake, those that are begun. Short calls come a few at a
- * time, and long ones share. Those between take turns: if they began together, all of them would
- * end as late as the last. */
+ * time, and long ones share. Those between take turns, from their route's first slice on: if they
+ * began together, all of them would end as late as the last. */
 static bool is_crowded(const struct worker *w, const struct served_route *route)
 {
     enum sched_level level = level_of(route);
     u32 fresh = sched_ready_count(w->sched, SCHED_FIRST);
     if (fresh >= WINDOW || server_memory_keeps_waiting(w, route))
         return true;
-    bool takes_turns = level != SCHED_FIRST && level != SCHED_REST;
-    u32 own = (u32)min_u64(fresh, board_get(&route->board->running)); /* or those it may have */
-    return takes_turns && sched_ready_count(w->sched, level) > fresh - own;
+    if (level == SCHED_FIRST || level == SCHED_REST)
+        return false;
+    const struct sched_task *newest = route->load.newest;
+    bool has_fresh = newest != NULL && !sched_task_has_run(newest);
+    return has_fresh || sched_ready_count(w->sched, level) > fresh;
 }
 
 /* ---- the ring of routes with waiting requests: worker->turn is its last, next_turn the first */
@@ -270,7 +272,7 @@ bool server_admit_is_late(const struct server_request *r, u64 now)
 {
     const struct route_load *load = &r->route->load;
     u64 service_ns = load->service_ns + OVERHEAD_NS;
-    u64 late_ns = flood_wait(service_ns) + max_u64(FLOOD_MIN_NS, service_ns);
+    u64 late_ns = flood_wait(service_ns) + max_u64(WAIT_MIN_NS, service_ns);
     u64 since_ns = r->wall_end_ns - r->route->plan->limits.wall_ns;
     return now >= r->wall_end_ns || (load->flood.is_on && now - since_ns > late_ns);
 }

@@ -199,6 +199,8 @@ static void call_done(void *arg, const struct sched_result *result)
     struct rt_pool *pool = r->attempt.version->pool;
     struct rt_instance *instance = r->instance;
     bool is_cancelled = result->trap != NULL && result->trap->kind == ABI_TRAP_CANCELLED;
+    if (route->load.newest == r->task)
+        route->load.newest = NULL;
     r->task = NULL;
     r->instance = NULL;
     r->record.cpu_ns += result->cpu_ns;
@@ -280,6 +282,7 @@ bool server_call_start(struct server_request *r, u64 now, struct err *err)
         server_breaker_tell(w, &r->attempt, BREAKER_NEUTRAL, NULL);
         return false;
     }
+    r->attempt.route->load.newest = r->task;
     board_add(&r->attempt.route->board->running, 1);
     count_in_flight(w);
     return true;

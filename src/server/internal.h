@@ -71,6 +71,7 @@ struct route_load {
     u64 service_ns; /* mean processor time of a call, lately, */
     u64 typical_ns; /* and its median: some calls may take much longer */
     struct route_flood flood;
+    const struct sched_task *newest; /* of its calls; NULL: it has ended */
     struct served_route *next_turn; /* in the ring of those whose turn comes */
     bool in_ring;
 };

@@ -41,8 +41,10 @@ module = "hello"
 [routes.hot]
 module = "spin"
 function = "work"
+[routes.steady]
+module = "served"
 """
-ROUTES = ("flooded", "second", "short", "full", "busy", "quiet", "hot")
+ROUTES = ("flooded", "second", "short", "full", "busy", "quiet", "hot", "steady")
 
 
 class Share(unittest.TestCase):
@@ -123,11 +125,8 @@ class Share(unittest.TestCase):
                 answers.append((status, answer))
 
         def watch():
-            try:
-                does(answers)
-            finally:
-                has_ended.set()
-        together(1 + clients, lambda i: watch() if i == 0 else insist())
+            does(answers)
+        together(1 + clients, lambda i: self.ending(has_ended, watch) if i == 0 else insist())
         return answers
 
     def test_a_route_that_is_always_full_takes_nothing_from_another(self):
@@ -139,6 +138,42 @@ class Share(unittest.TestCase):
             until(lambda: count(200) > 10)
         answers = self.beside_insisting(8, "/busy", "[300000]", watch)
         self.assertEqual({status for status, _ in answers} - {200, 429, 503}, set())
+
+    def test_a_call_that_waits_does_not_keep_its_route_from_its_turn(self):
+        has_ended = threading.Event()
+
+        def hurry():
+            """So many at once that one of their calls is always about to begin."""
+            request = post("/hot", "[600000]")
+            with self.server.open() as sock:
+                while not has_ended.is_set():
+                    sock.sendall(request)
+                    sock.recv(4096)
+
+        def watch():
+            until(lambda: self.count("hot", "waiting") > 3)
+            before = self.count("hot", "requests")
+            for _ in range(10):
+                self.assertEqual(self.server.request("POST", "/steady?work", "x")[0], 200)
+            others = self.count("hot", "requests") - before  # some 70; 16,000 when it had no turn
+            self.assertGreater(others, 20)
+            self.assertLess(others, 2000)
+        for _ in range(5):  # it is known to be of middling length
+            self.server.request("POST", "/steady?work", "x")
+        waits = self.server.open()
+        waits.sendall(post("/steady?work", "half")[:-1])
+        until(lambda: self.count("steady", "running") == 1)
+        try:
+            together(9, lambda i: hurry() if i > 0 else self.ending(has_ended, watch))
+        finally:
+            waits.close()
+
+    @staticmethod
+    def ending(event, does):
+        try:
+            does()
+        finally:
+            event.set()
 
     def test_a_burst_that_meets_an_idle_server_is_served(self):
         request = post("/hot", "[30000000]", "Connection: close\r\n")

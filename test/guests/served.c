@@ -99,6 +99,16 @@ static void late_reply(void)
     put("done");
 }
 
+/* Some milliseconds of work, before it reads. */
+static void work(void)
+{
+    u32 state = 1;
+    for (u32 i = 0; i < 4000000; i++)
+        state = state * 1664525 + 1013904223 + (state >> 7);
+    buffer[0] = (u8)state;
+    late_reply();
+}
+
 /* The file that PATH_INFO names, below the first folder that was granted. */
 static void file(void)
 {
@@ -199,6 +209,7 @@ static const struct {
     {"fields", fields, 0},
     {"spin", spin, 0},
     {"late", late_reply, 0},
+    {"work", work, 0},
     {"file", file, 0},
     {"complain", complain, 0},
     {"much-and-trap", much_and_trap, 0},
