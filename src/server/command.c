@@ -171,6 +171,11 @@ bool server_command_awaits_client(struct server_command *command)
     return !in_is_ready(&command->in, WASI_IN) || !out_is_ready(&command->out, WASI_OUT);
 }
 
+bool server_command_is_waiting(const struct server_command *command)
+{
+    return wasi_stream_is_awaited(&command->in) || wasi_stream_is_awaited(&command->out);
+}
+
 /* ---- a run ---- */
 
 static const struct wasi_stream_ops in_ops = {.read = in_read, .is_ready = in_is_ready};

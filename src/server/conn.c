@@ -239,22 +239,22 @@ static struct conn *find_idle(const struct worker *w)
     return is_enough ? c : NULL;
 }
 
-/* Since when its client owes a step: of its time for a head, or for silence in a body or an answer,
- * so much is gone. UINT64_MAX: it owes none. */
-static u64 owes_since_ns(const struct conn *c)
+/* For how long its client has owed a step: of its time for a head, or for silence in a body or an
+ * answer, so much is gone. 0: it owes none. */
+static u64 owed_ns(const struct conn *c, u64 now)
 {
     const struct config_limits *limits = c->worker->limits;
-    struct server_command *command = c->request.command;
+    const struct server_command *command = c->request.command;
     switch (c->state) {
-    case CONN_HEAD: return c->deadline_ns - limits->head_ns;
+    case CONN_HEAD: return now - min_u64(now, c->deadline_ns - limits->head_ns);
     case CONN_BODY:
-    case CONN_SEND: return c->deadline_ns - limits->body_idle_ns;
+    case CONN_SEND: return now - min_u64(now, c->deadline_ns - limits->body_idle_ns);
     case CONN_STREAM:
-        return command != NULL && server_command_awaits_client(command) ? c->since_ns : UINT64_MAX;
+        return command != NULL && server_command_is_waiting(command) ? now - c->since_ns : 0;
     case CONN_IDLE:
     case CONN_CALL:
     case CONN_LINGER:
-    case CONN_CLOSED: return UINT64_MAX;
+    case CONN_CLOSED: return 0;
     }
     UNREACHABLE();
 }
@@ -264,21 +264,25 @@ static struct conn *find_slow(const struct worker *w)
 {
     u64 now = loop_now_ns(w->loop);
     struct conn *c = w->open_conns.first;
-    while (c != NULL && (owes_since_ns(c) > now || now - owes_since_ns(c) < EVICT_NS))
+    while (c != NULL && owed_ns(c, now) < EVICT_NS)
         c = c->next;
     return c;
 }
 
-bool server_conn_evict(struct worker *w)
+struct conn *server_conn_find_victim(const struct worker *w)
 {
     struct conn *c = find_idle(w);
-    if (c == NULL)
-        c = find_slow(w);
-    if (c == NULL)
-        return false;
-    board_add(&w->board->evicted, 1);
-    server_conn_close(c);
-    return true;
+    return c != NULL ? c : find_slow(w);
+}
+
+void server_conn_evict(struct conn *c)
+{
+    bool has_begun = c->state == CONN_SEND || (c->state == CONN_STREAM && c->stream_status != 0);
+    board_add(&c->worker->board->evicted, 1);
+    if (has_begun)
+        server_conn_cut(c);
+    else
+        server_conn_close(c);
 }
 
 /* ---- reading ---- */
@@ -396,7 +400,7 @@ static bool read_stream(struct conn *c)
     switch (result) {
     case HTTP_MORE: server_conn_set_timeout(c, c->worker->limits->body_idle_ns); return false;
     case HTTP_DATA:
-        c->since_ns = loop_now_ns(c->worker->loop);
+        c->since_ns = min_u64(loop_now_ns(c->worker->loop), c->since_ns + data.len * BODY_BYTE_NS);
         r->body_bytes += data.len;
         if (r->body_taken >= SERVER_STREAM_BYTES / 2) /* worth moving the rest */
             server_request_drop_taken(r);

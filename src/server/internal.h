@@ -72,7 +72,7 @@ struct route_load {
     u64 typical_ns; /* and its median: some calls may take much longer */
     struct route_flood flood;
     const struct sched_task *newest; /* of its calls; NULL: it has ended */
-    struct served_route *next_turn; /* in the ring of those whose turn comes */
+    struct served_route *next_turn;  /* in the ring of those whose turn comes */
     bool in_ring;
 };
 
@@ -461,6 +461,8 @@ bool server_command_exit(const struct server_command *command, u32 *code); /* pr
 bool server_command_is_committed(const struct server_command *command);    /* some of it has left */
 /* Has the client more to send, or to take, before the program can read or write? */
 bool server_command_awaits_client(struct server_command *command);
+/* Is the program suspended until it has? */
+bool server_command_is_waiting(const struct server_command *command);
 
 /* See server_request_body_came and server_request_room_made. */
 void server_command_body_came(struct server_command *command, bool has_ended);
@@ -493,9 +495,11 @@ const char *server_conn_client(const struct conn *conn);
 /* Did its request follow the answer to the one before at once? */
 bool server_conn_is_paced(const struct conn *conn);
 
-/* Makes room for another client: ends the connection that has been idle longest, or else one whose
- * request has not come, or answer not been taken, within a second. False: there is none. */
-bool server_conn_evict(struct worker *worker);
+/* Which connection may have to make room for another client: the one that has been idle longest, or
+ * else one whose client has owed a step of its request, or of taking the answer, for a second.
+ * NULL: there is none. */
+struct conn *server_conn_find_victim(const struct worker *worker);
+void server_conn_evict(struct conn *conn); /* ends it; one in the middle of its answer is cut */
 
 /* Puts the answer on its way. Payload is borrowed; of a HEAD request it is only counted. */
 void server_conn_respond(struct conn *conn, struct http_response *response, const void *payload,

@@ -71,7 +71,8 @@ static void refuse_client(struct worker *w)
     listen_pause(w);
 }
 
-static bool accept_client(struct worker *w)
+/* Who has to go for a new client goes when that one is here. NULL: there is room. */
+static bool accept_client(struct worker *w, struct conn *victim)
 {
     struct sockaddr_storage client = {0};
     socklen_t len = sizeof client;
@@ -79,6 +80,8 @@ static bool accept_client(struct worker *w)
         accept4(w->listener.fd, (struct sockaddr *)&client, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return false;
+    if (victim != NULL)
+        server_conn_evict(victim);
     board_add(&w->board->accepted, 1);
     server_conn_open(w, fd, &client);
     board_set(&w->board->connections, w->connections);
@@ -93,11 +96,12 @@ static void accept_clients(struct loop_watch *watch, u32 events)
         bool is_full = w->connections >= w->limits->connections;
         if (is_full && i > 0)
             return;
-        if (is_full && !server_conn_evict(w)) {
+        struct conn *victim = is_full ? server_conn_find_victim(w) : NULL;
+        if (is_full && victim == NULL) {
             listen_pause(w);
             return;
         }
-        if (!accept_client(w)) {
+        if (!accept_client(w, victim)) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
                 refuse_client(w);
             return;
@@ -118,7 +122,7 @@ void server_worker_conn_closed(struct worker *w)
  * would keep clients waiting, and reset them in the end. */
 static void listen_end(struct worker *w)
 {
-    while (w->connections < w->limits->connections && accept_client(w)) {
+    while (w->connections < w->limits->connections && accept_client(w, NULL)) {
     }
     listen_stop(w);
     fd_close(&w->listener.fd);

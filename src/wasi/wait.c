@@ -42,6 +42,11 @@ void wasi_stream_wake(struct wasi_stream *stream)
         wake(stream->wait);
 }
 
+bool wasi_stream_is_awaited(const struct wasi_stream *stream)
+{
+    return stream->wait != NULL;
+}
+
 static void wait_end(void *arg)
 {
     struct wasi_wait *wait = arg;

@@ -90,6 +90,7 @@ MUST_CHECK bool wasi_guest_add_stream(struct wasi_guest *guest, u32 number,
                                       struct wasi_stream *stream, struct err *err);
 /* Lets a guest that waits for the stream look again. Any time but on a fiber. */
 void wasi_stream_wake(struct wasi_stream *stream);
+bool wasi_stream_is_awaited(const struct wasi_stream *stream); /* does one? */
 
 /* Has the guest called proc_exit (its task ended with ABI_TRAP_EXIT), and with what code? */
 bool wasi_guest_has_exited(const struct wasi_guest *guest, u32 *code);
